@@ -1,0 +1,67 @@
+# What a newcomer and a CI server call. `make help` lists the targets.
+#
+# One debug build serves all of them: SwiftPM builds anew whatever is built with other flags, so
+# every build here goes through $(BUILD).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# A sibling target that is imported and not declared builds by accident of order: refuse it.
+BUILD := scripts/quietly build swift build --explicit-target-dependency-import-check error
+TEST := swift test --skip-build --disable-xctest
+LOGS := .build/logs
+# A run of tests with a log of its own; lines that only say what begins are left out of the output.
+RUN = mkdir -p $(LOGS); $(TEST) $(2) </dev/null 2>&1 | tee $(LOGS)/$(1).log \
+    | { grep --line-buffered -v ' started\.$$' || true; }
+SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run examples/service/control.sh
+
+.PHONY: help setup build build-tests test unit-tests server-tests system-tests demo format check lint clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building and testing need (Debian, Ubuntu); a no-op when it is there.
+	@scripts/setup
+
+build: ## Build sluice and pingd, into .build/debug.
+	@$(BUILD) --product pingd
+	@$(BUILD) --product sluice
+
+build-tests:
+	@$(BUILD) --build-tests
+
+test: setup check unit-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
+	@grep -h 'Test run with' $(LOGS)/unit-tests.log $(LOGS)/server-tests.log $(LOGS)/system-tests.log
+
+unit-tests: build-tests ## The tests of values and of single parts.
+	@echo '== unit tests'
+	@$(call RUN,unit-tests,--skip 'SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests')
+
+# One at a time, these and the next: what runs beside would be measured too.
+server-tests: build-tests ## The tests against real sshd, the demo service and HAProxy.
+	@echo '== server tests'
+	@$(call RUN,server-tests,--no-parallel --filter 'SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests')
+
+system-tests: build-tests ## The tests of whole rollouts on a fleet under load.
+	@echo '== system tests'
+	@$(call RUN,system-tests,--no-parallel --filter SystemTests)
+
+demo: setup build ## Roll a release over four local nodes behind HAProxy, under load.
+	@.build/debug/sluice demo $(DEMO_FLAGS)
+
+format: ## Format all Swift sources in place.
+	@swift format format --in-place --recursive Sources Tests Package.swift
+
+check: lint build-tests ## Formatting, shell scripts, imports, and no warning anywhere.
+
+lint:
+	@echo '== lint'
+	@swift format lint --strict --recursive Sources Tests Package.swift
+	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); \
+	    else echo 'shellcheck is not installed: shell scripts are not checked'; fi
+
+clean: ## Remove everything that was built.
+	@rm -rf .build

@@ -1,0 +1,125 @@
+package import SluiceModel
+
+/// What `sluice inventory` prints: the same texts as `ansible-inventory`, so that one can be held
+/// against the other.
+package enum InventoryListing {
+    /// `--list`: groups with their hosts and children, and every host's variables.
+    ///
+    /// - Parameter limit: the hosts to show; nil for all of them.
+    package static func list(_ inventory: Inventory, limit: [String]? = nil) -> String {
+        let shown = Set(limit ?? inventory.hosts)
+        var groups: [String: Value] = [:]
+        for group in inventory.groupList {
+            var entry: [String: Value] = [:]
+            let hosts = group.hosts.filter(shown.contains)
+            if group.name != "all", !hosts.isEmpty { entry["hosts"] = texts(hosts) }
+            if !group.children.isEmpty { entry["children"] = texts(group.children) }
+            if !entry.isEmpty { groups[group.name] = .dict(entry) }
+        }
+        var variables: [String: Value] = [:]
+        for host in inventory.hosts where shown.contains(host) {
+            let own = inventory.host(host)?.variables ?? [:]
+            if !own.isEmpty { variables[host] = .dict(own) }
+        }
+        groups["_meta"] = .dict([
+            "hostvars": .dict(variables), "profile": .string("inventory_legacy"),
+        ])
+        return json(.dict(groups))
+    }
+
+    /// `--host`: one host's variables, without those that the inventory provides.
+    package static func host(_ name: String, in inventory: Inventory) -> String? {
+        inventory.host(name).map { json(.dict($0.variables)) }
+    }
+
+    /// `--graph`: the tree of groups below `group`; nil when there is no such group.
+    package static func graph(_ inventory: Inventory, from group: String = "all") -> String? {
+        guard inventory.group(group) != nil else { return nil }
+        var lines: [String] = []
+        func add(_ name: String, depth: Int) {
+            let indent = String(repeating: "  |", count: depth) + (depth > 0 ? "--" : "")
+            lines.append(indent + "@\(name):")
+            guard let group = inventory.group(name) else { return }
+            for child in group.children { add(child, depth: depth + 1) }
+            guard name != "all" else { return }
+            let below = String(repeating: "  |", count: depth + 1) + "--"
+            lines += group.hosts.map { below + $0 }
+        }
+        add(group, depth: 0)
+        return lines.joined(separator: "\n")
+    }
+
+    private static func texts(_ names: [String]) -> Value { .list(names.map(Value.string)) }
+
+    /// JSON as Python writes it: sorted keys, four spaces.
+    package static func json(_ value: Value) -> String {
+        var text = ""
+        write(value, indent: 0, to: &text)
+        return text
+    }
+
+    private static func write(_ value: Value, indent: Int, to text: inout String) {
+        let inner = String(repeating: "    ", count: indent + 1)
+        let outer = String(repeating: "    ", count: indent)
+        switch value {
+        case .null: text += "null"
+        case .bool(let flag): text += flag ? "true" : "false"
+        case .int(let number): text += String(number)
+        case .double(let number): text += literal(number)
+        case .string(let string): quote(string, to: &text)
+        case .vault(let cipher):
+            write(.dict(["__ansible_vault": .string(cipher)]), indent: indent, to: &text)
+        case .list(let items):
+            guard !items.isEmpty else {
+                text += "[]"
+                return
+            }
+            for (index, item) in items.enumerated() {
+                text += index == 0 ? "[\n" : ",\n"
+                text += inner
+                write(item, indent: indent + 1, to: &text)
+            }
+            text += "\n\(outer)]"
+        case .dict(let entries):
+            guard !entries.isEmpty else {
+                text += "{}"
+                return
+            }
+            let sorted = entries.sorted { $0.key.precedesInPython($1.key) }
+            for (index, entry) in sorted.enumerated() {
+                text += index == 0 ? "{\n" : ",\n"
+                text += inner
+                quote(entry.key, to: &text)
+                text += ": "
+                write(entry.value, indent: indent + 1, to: &text)
+            }
+            text += "\n\(outer)}"
+        }
+    }
+
+    private static func literal(_ number: Double) -> String {
+        if number.isNaN { return "NaN" }
+        if number.isInfinite { return number < 0 ? "-Infinity" : "Infinity" }
+        return String(number)
+    }
+
+    private static func quote(_ string: String, to text: inout String) {
+        text += "\""
+        for scalar in string.unicodeScalars {
+            switch scalar.value {
+            case 0x22: text += "\\\""
+            case 0x5C: text += "\\\\"
+            case 0x0A: text += "\\n"
+            case 0x0D: text += "\\r"
+            case 0x09: text += "\\t"
+            case 0x08: text += "\\b"
+            case 0x0C: text += "\\f"
+            case 0..<0x20:
+                let digits = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        text += "\""
+    }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import SluiceModel
+
+/// Finds and reads `group_vars/` and `host_vars/`, each file once.
+struct VariableFiles {
+    /// What the files of one directory say about one host or group.
+    struct Found {
+        var variables: [String: Value] = [:]
+        var sealedFiles: [String] = []
+    }
+
+    private static let extensions = ["", ".yml", ".yaml", ".json"]
+    private var files: [String: Found] = [:]
+
+    /// The variables for `name` beside an inventory or a playbook.
+    ///
+    /// - Parameters:
+    ///   - directory: where `group_vars` or `host_vars` lies, as the user wrote it.
+    ///   - kind: `group_vars` or `host_vars`.
+    mutating func variables(
+        for name: String, kind: String, in directory: String, _ builder: inout InventoryBuilder
+    ) -> Found {
+        // A name with a slash in front would leave the directory; Ansible skips those, and one
+        // that climbs has no business here either.
+        guard !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
+            return Found()
+        }
+        let base = FilePath.join(FilePath.join(directory, kind), name)
+        var found = Found()
+        for ending in Self.extensions {
+            let path = base + ending
+            guard let isDirectory = FilePath.isDirectory(path) else { continue }
+            for file in isDirectory ? Self.files(below: path, &builder) : [path] {
+                let read = read(file, &builder)
+                found.variables.merge(read.variables) { _, later in later }
+                found.sealedFiles += read.sealedFiles
+            }
+            // Only the first of the spellings counts.
+            break
+        }
+        return found
+    }
+
+    private static func files(
+        below directory: String, _ builder: inout InventoryBuilder
+    ) -> [String] {
+        var found: [String] = []
+        for name in FilePath.names(in: directory, &builder) {
+            guard !name.hasPrefix("."), !name.hasSuffix("~") else { continue }
+            let path = FilePath.join(directory, name)
+            let ending = FilePath.fileExtension(name)
+            switch FilePath.isDirectory(path) {
+            case true? where ending.isEmpty: found += files(below: path, &builder)
+            case false? where extensions.contains(ending): found.append(path)
+            default: continue
+            }
+        }
+        return found
+    }
+
+    private mutating func read(_ path: String, _ builder: inout InventoryBuilder) -> Found {
+        if let known = files[path] { return known }
+        let found = Self.load(path, &builder)
+        files[path] = found
+        return found
+    }
+
+    private static func load(_ path: String, _ builder: inout InventoryBuilder) -> Found {
+        guard let text = FilePath.text(of: path, &builder) else { return Found() }
+        let start = SourceLocation(file: path, line: 1, column: 1)
+        if text.hasPrefix("$ANSIBLE_VAULT;") {
+            builder.warn(
+                start, "the file is encrypted by ansible-vault; its variables are not read")
+            return Found(sealedFiles: [path])
+        }
+        let document: Document?
+        do {
+            document =
+                path.hasSuffix(".json")
+                ? try Document.json(text, file: path) : try Document.yaml(text, file: path)
+        } catch {
+            builder.problems += error.problems
+            return Found()
+        }
+        guard let document, !document.isNull else { return Found() }
+        guard let entries = document.entries else {
+            builder.problem(
+                document.location, "expected a mapping of variables, found \(document.kind)",
+                remedy: "write NAME: VALUE lines")
+            return Found()
+        }
+        var found = Found()
+        for entry in entries {
+            builder.checkName(of: entry)
+            found.variables[entry.key] = entry.value.value
+        }
+        return found
+    }
+}
+
+/// Paths as texts, so that messages name files the way the user did.
+enum FilePath {
+    static func join(_ directory: String, _ name: String) -> String {
+        if directory.isEmpty || directory == "." { return name }
+        return directory.hasSuffix("/") ? directory + name : directory + "/" + name
+    }
+
+    /// The directory that holds the file; `.` when the path has none.
+    static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    static func absolute(_ path: String) -> String {
+        URL(fileURLWithPath: path).standardizedFileURL.path
+    }
+
+    /// With its dot, or empty; the dot of a hidden file starts no extension.
+    static func fileExtension(_ path: String) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        let visible = name.drop { $0 == "." }
+        return visible.lastIndex(of: ".").map { String(visible[$0...]) } ?? ""
+    }
+
+    /// Nil when there is nothing of that name.
+    static func isDirectory(_ path: String) -> Bool? {
+        var isDirectory: ObjCBool = false
+        guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+            return nil
+        }
+        return isDirectory.boolValue
+    }
+
+    /// Sorted by code point. A directory that cannot be listed is a problem: what is in it would
+    /// be missing without a word.
+    static func names(in directory: String, _ builder: inout InventoryBuilder) -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: directory)
+                .sorted { $0.precedesInPython($1) }
+        } catch {
+            builder.problem(
+                SourceLocation(file: directory, line: 1, column: 1),
+                "the directory cannot be listed: \(error.localizedDescription)",
+                remedy: "check its permissions")
+            return []
+        }
+    }
+
+    static func data(of path: String, _ builder: inout InventoryBuilder) -> Data? {
+        do {
+            return try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            builder.problem(
+                SourceLocation(file: path, line: 1, column: 1),
+                "the file cannot be read: \(error.localizedDescription)",
+                remedy: "check its permissions, and that it is a regular file")
+            return nil
+        }
+    }
+
+    static func text(of path: String, _ builder: inout InventoryBuilder) -> String? {
+        guard let data = data(of: path, &builder) else { return nil }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            builder.problem(
+                SourceLocation(file: path, line: 1, column: 1), "the file is not UTF-8",
+                remedy: "save the file as UTF-8")
+            return nil
+        }
+        return text
+    }
+}

@@ -1,0 +1,61 @@
+package import SluiceModel
+
+/// A host of a play with what the inventory says about it.
+package struct PlayHost: Sendable, Hashable {
+    /// The inventory's name.
+    package var name: String
+    /// The inventory's variables for it, merged; strings may hold templates.
+    package var variables: [String: Value]
+    /// How it is reached; `become` is what the inventory or a flag says.
+    package var connection: HostTarget
+
+    package init(name: String, variables: [String: Value] = [:], connection: HostTarget) {
+        self.name = name
+        self.variables = variables
+        self.connection = connection
+    }
+}
+
+/// What a play needs beyond its own text.
+package struct PlayInputs: Sendable {
+    /// The hosts to deploy to, in the inventory's order.
+    package var hosts: [PlayHost]
+    /// Hosts of the play that `--limit` left out.
+    package var peers: [PlayHost]
+    /// The inventory's groups with their hosts, for templates; if empty, the hosts' variable
+    /// `groups` serves.
+    package var groups: [String: [String]]
+    /// From `-e`: they win over everything.
+    package var extraVars: [String: Value]
+    /// From `--release`, or known since the artifact was read.
+    package var release: String?
+    /// The id of the rollout, once there is one.
+    package var rollout: String?
+    /// From `--artifact`: taken as it is, so a relative path starts at the working directory.
+    package var artifact: String?
+    /// What `order: shuffle` shuffles by; the same seed gives the same order.
+    package var shuffleSeed: UInt64
+
+    package init(
+        hosts: [PlayHost], peers: [PlayHost] = [], groups: [String: [String]] = [:],
+        extraVars: [String: Value] = [:], release: String? = nil, rollout: String? = nil,
+        artifact: String? = nil, shuffleSeed: UInt64 = 0
+    ) {
+        self.hosts = hosts
+        self.peers = peers
+        self.groups = groups
+        self.extraVars = extraVars
+        self.release = release
+        self.rollout = rollout
+        self.artifact = artifact
+        self.shuffleSeed = shuffleSeed
+    }
+}
+
+/// A play with every variable filled in.
+package struct ResolvedPlay: Sendable {
+    package var play: Play
+    /// Of this play with these hosts, sorted; those of ``Playbook/warnings`` are among them where
+    /// they still apply.
+    package var warnings: [ConfigurationWarning]
+}

@@ -1,0 +1,253 @@
+import SluiceModel
+
+extension PlayTemplate {
+    /// The play with every variable filled in for every host.
+    ///
+    /// - Throws: ``ConfigurationError`` with everything that is wrong, on any host, at once.
+    package func resolve(_ inputs: PlayInputs) throws(ConfigurationError) -> ResolvedPlay {
+        guard !inputs.hosts.isEmpty else { throw Self.noHosts(node) }
+        let all = inputs.hosts + inputs.peers
+        var tally = ProblemTally()
+        var warnings: Set<ConfigurationWarning> = []
+        tally.add(Self.reserved(in: inputs.extraVars), for: nil)
+
+        var source: String?
+        do {
+            source = try artifactSource(inputs)
+        } catch {
+            tally.add(error.problems, for: nil)
+        }
+        let pattern = pattern(inputs, &tally)
+
+        var rendered: [PlaySection] = []
+        var escalations: [Become?] = []
+        for host in all {
+            var problems: [ConfigurationProblem] = []
+            let variables = variables(for: host, inputs, artifact: source.map(Self.fileName))
+            let section = render(variables, source: source, pattern, problems: &problems)
+            escalations.append(
+                section.become(host.connection.become, over: variables, problems: &problems))
+            var check = SchemaCheck()
+            check.check(play: section.node)
+            let checks = PlayChecks.run(on: section)
+            tally.add(problems + check.problems + checks.problems, for: host.name)
+            warnings.formUnion(checks.warnings)
+            rendered.append(section)
+        }
+        tally.add(Self.differences(all.map(\.name), rendered), for: nil)
+        let batches = PlayChecks.run(
+            on: rendered[0], hosts: inputs.hosts.count, peers: inputs.peers.count)
+        tally.add(batches.problems, for: nil)
+        if let error = tally.error(of: all.count) { throw error }
+
+        do {
+            let play = try play(
+                rendered, zip(all, escalations).map(Self.target(of:_:)), inputs,
+                pattern: pattern ?? "")
+            return ResolvedPlay(
+                play: play,
+                warnings: warnings.sorted { ($0.description) < ($1.description) })
+        } catch let unreadable {
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: node.location, keyPath: unreadable.path, "cannot be read",
+                    remedy: "write it as docs/playbook.md says"))
+        }
+    }
+
+    private func pattern(_ inputs: PlayInputs, _ tally: inout ProblemTally) -> String? {
+        do {
+            return try hostPattern(extraVars: inputs.extraVars)
+        } catch {
+            tally.add(error.problems, for: nil)
+            return nil
+        }
+    }
+
+    /// The play's tree as it is for one host. `vars` stay as they are: only what is used counts.
+    private func render(
+        _ variables: TemplateVariables, source: String?, _ pattern: String?,
+        problems: inout [ConfigurationProblem]
+    ) -> PlaySection {
+        var entries = node.entries ?? []
+        for index in entries.indices {
+            let entry = entries[index]
+            switch entry.key {
+            case "vars": continue
+            case "hosts":
+                entries[index].node =
+                    pattern.map { SourceNode(.string($0), at: entry.node.location) }
+                    ?? SourceNode(.unknown, at: entry.node.location)
+            default:
+                var node = entry.node
+                if entry.key == "artifact" { node = Self.placing(nil, in: node) }
+                node = NodeRendering.rendered(
+                    node, path: entry.key, over: variables, problems: &problems)
+                if entry.key == "artifact" { node = Self.placing(source, in: node) }
+                entries[index].node = node
+            }
+        }
+        return PlaySection(play: SourceNode(.mapping(entries), at: node.location))
+    }
+
+    /// The artifact's mapping with its source in place: found already, or unknown where that
+    /// failed. It is a path from here on: braces in it are not a template.
+    private static func placing(_ source: String?, in node: SourceNode) -> SourceNode {
+        guard var entries = node.entries else { return node }
+        let written = entries.firstIndex { $0.key == "source" }
+        let place = written.map { entries[$0].node.location } ?? node.location
+        let placed =
+            source.map { SourceNode(.string($0), at: place) } ?? SourceNode(.unknown, at: place)
+        if let written {
+            entries[written].node = placed
+        } else {
+            entries.append(SourceEntry(key: "source", keyLocation: place, node: placed))
+        }
+        return SourceNode(.mapping(entries), at: node.location)
+    }
+
+    private static func target(of host: PlayHost, _ become: Become?) -> HostTarget {
+        var target = host.connection
+        target.become = become
+        return target
+    }
+
+    private static func fileName(_ path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    /// Keys that say something about single hosts; all others are the same for the whole play.
+    private static let perHost: Set<String> = [
+        "service", "artifact", "health_check", "drain", "stop", "verify", "readmit", "soak",
+        "become", "become_user", "hooks", "vars",
+    ]
+
+    private static func differences(
+        _ names: [String], _ sections: [PlaySection]
+    ) -> [ConfigurationProblem] {
+        guard let first = sections.first else { return [] }
+        func shared(_ section: PlaySection) -> [(path: String, node: SourceNode)] {
+            var nodes = (section.node.entries ?? []).filter { !perHost.contains($0.key) }
+                .map { (path: $0.key, node: $0.node) }
+            for path in [
+                ["service", "name"], ["hooks", "before_rollout"], ["hooks", "after_rollout"],
+            ] {
+                if let node = section.node.entry(path[0])?.node.entry(path[1])?.node {
+                    nodes.append((path.joined(separator: "."), node))
+                }
+            }
+            return nodes
+        }
+        var problems: [ConfigurationProblem] = []
+        let expected = Dictionary(
+            shared(first).map { ($0.path, $0.node.value) }, uniquingKeysWith: { first, _ in first })
+        for (name, section) in zip(names, sections).dropFirst() {
+            for (path, node) in shared(section) {
+                guard let value = node.value, let wanted = expected[path] ?? nil, value != wanted,
+                    !problems.contains(where: { $0.keyPath == path })
+                else { continue }
+                problems.append(
+                    ConfigurationProblem(
+                        at: node.location, keyPath: path,
+                        "differs between hosts: '\(wanted.text)' on \(names[0]),"
+                            + " '\(value.text)' on \(name)",
+                        remedy: "it rules the whole play: use variables that are the same on all"
+                            + " its hosts, or split the play"))
+            }
+        }
+        return problems
+    }
+
+    private func play(
+        _ sections: [PlaySection], _ targets: [HostTarget], _ inputs: PlayInputs, pattern: String
+    ) throws(PlaySection.Unreadable) -> Play {
+        var specs: [HostSpec] = []
+        for (section, target) in zip(sections, targets) { specs.append(try section.host(target)) }
+        let shared = sections[0]
+        return Play(
+            name: try shared.textIfWritten("name") ?? pattern, pattern: pattern,
+            hosts: HostOrder.sorted(
+                Array(specs.prefix(inputs.hosts.count)), by: try shared.text("order"),
+                seed: inputs.shuffleSeed),
+            peers: Array(specs.dropFirst(inputs.hosts.count)),
+            serial: try shared.batchSizes("serial"), budget: try shared.budget(),
+            minAvailable: try shared.minAvailable(),
+            admitWithin: try shared.duration("admit_within"),
+            onFailure: try shared.word("on_failure"),
+            beforeRollout: try shared.hooks("before_rollout"),
+            afterRollout: try shared.hooks("after_rollout"))
+    }
+}
+
+extension PlaySection {
+    fileprivate func host(_ target: HostTarget) throws(Unreadable) -> HostSpec {
+        let service = try service()
+        var target = target
+        target.serviceAddress = target.serviceAddress ?? service.address
+        return HostSpec(
+            target: target, service: service, artifact: try artifact(),
+            healthChecks: try healthChecks(), drain: try drain(), stop: try stop(),
+            verify: try verify(), readmit: try wait("readmit"), soak: try duration("soak"),
+            hooks: HostHooks(
+                before: try hooks("before_host"), after: try hooks("after_host"),
+                onFailure: try hooks("on_failure")))
+    }
+
+    /// As Ansible ranks it: the variables `ansible_become*`, then the play's keys, then what the
+    /// connection came with, which is what `-b` set.
+    fileprivate func become(
+        _ connection: Become?, over variables: TemplateVariables,
+        problems: inout [ConfigurationProblem]
+    ) -> Become? {
+        var written: [String: Value] = [:]
+        for name in ["ansible_become", "ansible_become_user"] {
+            do {
+                written[name] = try variables.value(of: name)
+            } catch {
+                problems.append(NodeRendering.problem(error, at: node.location, path: name))
+            }
+        }
+        let isOn =
+            written["ansible_become"].map(TemplateFilters.bool)
+            // A value that cannot be read is a problem already.
+            ?? (writes("become") ? (try? boolean("become")) == true : connection != nil)
+        guard isOn else { return nil }
+        var become = connection ?? Become()
+        if let user = written["ansible_become_user"] {
+            become.user = user.text
+        } else if writes("become_user"), let user = try? text("become_user") {
+            become.user = user
+        }
+        return become
+    }
+}
+
+/// The `order` of a play.
+enum HostOrder {
+    static func sorted(_ hosts: [HostSpec], by order: String, seed: UInt64) -> [HostSpec] {
+        switch order {
+        case "reverse_inventory": hosts.reversed()
+        case "sorted": hosts.sorted { $0.target.name < $1.target.name }
+        case "reverse_sorted": hosts.sorted { $0.target.name > $1.target.name }
+        case "shuffle":
+            {
+                var generator = SplitMix64(state: seed)
+                return hosts.shuffled(using: &generator)
+            }()
+        default: hosts
+        }
+    }
+}
+
+/// Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

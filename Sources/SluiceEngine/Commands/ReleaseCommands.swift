@@ -1,0 +1,243 @@
+package import SluiceModel
+
+/// The scripts that bring a release onto a host and make it the current one.
+extension RemoteCommands {
+    /// The record of the archive that a release came from, inside its directory.
+    static let digestFile = ".sluice-sha256"
+
+    var directory: String { Shell.quote(artifact.directory(of: release.id)) }
+    /// The names that a release has in the releases directory while it is not whole.
+    var partial: String { Shell.quote(stem + ".part") }
+    var unpacking: String { Shell.quote(stem + ".new") }
+
+    /// Prints a release's record, or nothing.
+    private func digest(in directory: String) -> String {
+        "cat \(directory)/\(Self.digestFile) 2>/dev/null | tr -dc '[:alnum:]'"
+    }
+
+    /// Is the release there already, whole and with the right digest?
+    package func findRelease() -> RemoteCommand {
+        command(
+            .findRelease, .read,
+            """
+            d=$(\(digest(in: directory)))
+            e=0; [ ! -e \(directory) ] || e=1
+            printf 'sluice\\tdigest=%s\\texists=%s\\n' "$d" "$e"
+            """,
+            deadline: .seconds(15), purpose: "is the release on the host already")
+    }
+
+    package func preparePush() -> RemoteCommand {
+        command(
+            .preparePush, .change,
+            "mkdir -p \(releases) && cd \(releases) && rm -rf \(partial) \(unpacking)",
+            deadline: .seconds(30), purpose: "make room for the upload")
+    }
+
+    /// Takes the archive on standard input.
+    ///
+    /// - Parameter compressed: Whether the bytes come as a zstd stream.
+    package func receive(compressed: Bool) -> RemoteCommand {
+        // 1 MiB/s is slower than any link worth deploying over.
+        let limit = TimeSpan.seconds(120 + release.bytes / (1 << 20))
+        let write = compressed ? "zstd -dcq" : "cat"
+        // What did not fit is taken away again: a full disk would harm the service that runs.
+        return command(
+            .receive, .change,
+            "cd \(releases) && { \(write) > \(partial) || "
+                + "{ status=$?; rm -f \(partial); exit $status; }; }", deadline: limit,
+            purpose: "upload \(release.bytes) bytes\(compressed ? ", compressed" : "")")
+    }
+
+    package func unpack() -> RemoteCommand {
+        // Of a pipe only tar's status counts; so a decompressor that fails takes the archive away.
+        func pipe(_ decompress: String) -> String {
+            "{ \(decompress) || rm -f \"$part\"; } | "
+                + "tar -xf - --no-same-owner -C \"$new\" && [ -e \"$part\" ]"
+        }
+        let extract: String
+        switch release.form {
+        case .file:
+            let name = Shell.quote(release.fileName)
+            extract = "cp \"$part\" \"$new\"/\(name) && chmod 755 \"$new\"/\(name)"
+        case .tar: extract = "tar -xf \"$part\" --no-same-owner -C \"$new\""
+        // 2 is a warning: what follows the archive was ignored.
+        case .tarGzip: extract = pipe("gzip -dc \"$part\" || [ $? = 2 ]")
+        case .tarXz: extract = pipe("xz -dc \"$part\"")
+        case .tarZstd: extract = pipe("zstd -dcq \"$part\"")
+        }
+        var checkStart = ""
+        if let program = startProgramInRelease {
+            checkStart = """
+                [ -x "$new"/\(Shell.quote(program)) ] || {
+                  echo "the release has no executable \(program), which the start command needs" >&2
+                  rm -rf "$new" "$part"; exit \(ScriptStatus.startCommandMissing)
+                }
+
+                """
+        }
+        let id = Shell.quote(release.id)
+        let sha256 = Shell.quote(release.sha256)
+        return command(
+            .unpack, .change,
+            """
+            cd \(releases) || exit
+            part=\(partial) new=\(unpacking)
+            sum=$(sha256sum < "$part") && [ "${sum%% *}" = \(sha256) ] || {
+              echo "checksum mismatch: expected" \(sha256)", the host has ${sum%% *}" >&2
+              rm -f "$part"; exit \(ScriptStatus.checksumMismatch)
+            }
+            rm -rf "$new" && mkdir "$new" && \(extract) || {
+              status=$?; rm -rf "$new" "$part"; exit $status
+            }
+            \(checkStart)[ ! -e \(id) ] && [ ! -L \(id) ] || {
+              echo "the release is on the host already, with other content" >&2
+              rm -rf "$new" "$part"; exit \(ScriptStatus.releaseConflict)
+            }
+            echo \(sha256) > "$new"/\(Self.digestFile) && mv -T "$new" \(id) && rm -f "$part" || {
+              status=$?; rm -rf "$new" "$part"; exit $status
+            }
+            sync \(id)/\(Self.digestFile) 2>/dev/null || :
+            """,
+            deadline: .seconds(300), purpose: "check the SHA-256 on the host, unpack, rename")
+    }
+
+    /// The path inside the release of the program that `start` runs through `current`, or `nil`
+    /// if it runs something else.
+    var startProgramInRelease: String? {
+        guard let word = service.start?.split(whereSeparator: \.isWhitespace).first else {
+            return nil
+        }
+        for prefix in [artifact.currentLink + "/", "current/", "./current/"]
+        where word.hasPrefix(prefix) {
+            // Anything that means something to the shell ends what can be told from the text.
+            let path = word.dropFirst(prefix.count)
+            let isPlain = path.unicodeScalars.allSatisfy {
+                !"'\"$`\\;&|<>()*?[]{}~#!".unicodeScalars.contains($0)
+            }
+            return path.isEmpty || !isPlain ? nil : String(path)
+        }
+        return nil
+    }
+
+    /// Points `current` at the release by one rename.
+    package func activate() -> RemoteCommand {
+        command(
+            .activate, .change,
+            """
+            [ "$(cat \(directory)/\(Self.digestFile))" = \(Shell.quote(release.sha256)) ] || {
+              echo "the release on the host is not the one that was checked" >&2; exit \
+            \(ScriptStatus.releaseNotVerified)
+            }
+            \(pointCurrent(at: release.id))
+            """,
+            deadline: .seconds(30), purpose: "point current at the release")
+    }
+
+    /// Points `current` back at a release that the host had.
+    package func activatePrevious(_ previous: String) -> RemoteCommand {
+        command(
+            .restoreActivate, .change,
+            """
+            [ -d \(Shell.quote(artifact.directory(of: previous))) ] || {
+              echo "the previous release is gone from the host" >&2; exit \
+            \(ScriptStatus.releaseNotVerified)
+            }
+            \(pointCurrent(at: previous))
+            """,
+            deadline: .seconds(30), purpose: "point current back at \(previous)")
+    }
+
+    private func pointCurrent(at id: String) -> String {
+        let link = Shell.quote(artifact.root + "/.current.sluice")
+        return "ln -sfn \(Shell.quote("releases/\(id)")) \(link) && "
+            + "mv -Tf \(link) \(Shell.quote(artifact.currentLink))"
+    }
+
+    /// Deletes the oldest releases beyond `keep`, by the time of their push: never the new one,
+    /// its predecessor or what `current` points at, never what Sluice did not put there.
+    package func prune(previous: String?) -> RemoteCommand {
+        var kept = [release.id]
+        if let previous, previous != release.id { kept.append(previous) }
+        let others = max(0, artifact.keep - kept.count)
+        // A name may hold anything, a line's end too: only whole lines of the pattern count.
+        return command(
+            .prune, .change,
+            """
+            cd \(releases) 2>/dev/null || exit 0
+            current=$(readlink \(Shell.quote(artifact.currentLink)))
+            ls -1td ./*/\(Self.digestFile) 2>/dev/null | {
+              n=0; gone=
+              while IFS= read -r r; do
+                case $r in ./*/\(Self.digestFile)) r=${r#./}; r=${r%/*} ;; *) continue ;; esac
+                case $r in "${current##*/}"|\(kept.map(Shell.quote).joined(separator: "|"))) \
+            continue ;; esac
+                [ -f "./$r/\(Self.digestFile)" ] && [ ! -L "./$r" ] || continue
+                n=$((n + 1)); [ $n -gt \(others) ] || continue
+                rm -rf "./$r" && gone="$gone $r"
+              done
+              printf 'sluice\\tgone=%s\\n' "$gone"
+            }
+            """,
+            deadline: .seconds(300), purpose: "keep \(artifact.keep) releases")
+    }
+
+    /// Everything that the survey asks of a host, in one read-only script.
+    package func survey() -> RemoteCommand {
+        let current = Shell.quote(artifact.currentLink)
+        return command(
+            .survey, .read,
+            """
+            \(observeProcess)
+            missing=
+            for t in awk sed cut grep ls tr readlink stat df sha256sum tar mv ln mkdir rm cat\
+            \(unpackTools); do
+              command -v $t >/dev/null 2>&1 || missing="$missing $t"
+            done
+            mv --help 2>&1 | grep -qe -T || missing="$missing mv(-T)"
+            zstd=0; ! command -v zstd >/dev/null 2>&1 || zstd=1
+            current=; kind=none
+            if [ -L \(Shell.quote(artifact.currentLink)) ]; then
+              kind=link; current=$(one "$(readlink \(Shell.quote(artifact.currentLink)))")
+            elif [ -e \(Shell.quote(artifact.currentLink)) ]; then kind=other
+            fi
+            alive=0; [ ! -d \(Shell.quote(artifact.currentLink))/ ] || alive=1
+            moved=$(stat -c %Y \(Shell.quote(artifact.currentLink)) 2>/dev/null)
+            btime=$(sed -n 's/^btime //p' /proc/stat)
+            digest=$(\(digest(in: current)))
+            have=$(\(digest(in: directory)))
+            exists=0; [ ! -e \(directory) ] || exists=1
+            releases=$(ls -1 \(releases) 2>/dev/null | tr '\\t\\n' '  ')
+            dir=\(root)
+            while [ ! -d "$dir" ]; do
+              case $dir in ?*/*) dir=${dir%/*} ;; /*) dir=/ ;; *) dir=. ;; esac
+            done
+            writable=0; [ ! -w "$dir" ] || writable=1
+            [ ! -d \(releases) ] || [ -w \(releases) ] || writable=0
+            [ ! -d \(releases) ] || dir=\(releases)
+            free=$(df -Pk "$dir" 2>/dev/null | awk 'NR == 2 {
+              for (i = 5; i <= NF; i++) if ($i ~ /%$/ && $(i - 1) $(i - 2) ~ /^[0-9]+$/) {
+                print $(i - 1); exit } }')
+            hz=$(getconf CLK_TCK 2>/dev/null || echo 100)
+            user=$(id -un 2>/dev/null)
+            printf 'sluice\\t\(Self.processFields)\\tmissing=%s\\tzstd=%s\\tkind=%s\\tcurrent=%s' \
+            \(Self.processValues) "$missing" "$zstd" "$kind" "$current"
+            printf '\\talive=%s\\tmoved=%s\\tbtime=%s\\tdigest=%s\\thave=%s\\texists=%s\\treleases=%s' \
+            "$alive" "$moved" "$btime" "$digest" "$have" "$exists" "$releases"
+            printf '\\twritable=%s\\tfree=%s\\thz=%s\\tuser=%s\\n' \
+            "$writable" "$free" "$hz" "$user"
+            """,
+            deadline: .seconds(30), purpose: "look at the host, changing nothing")
+    }
+
+    /// What this service and this form of archive need besides.
+    private var unpackTools: String {
+        let control = service.control == .systemd ? " systemctl" : ""
+        switch release.form {
+        case .file, .tar: return control
+        case .tarGzip: return control + " gzip"
+        case .tarXz: return control + " xz"
+        case .tarZstd: return control + " zstd"
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package import SluiceModel
+
+/// Builds POSIX sh text from values.
+enum Shell {
+    /// A word that the shell takes as it stands, whatever is in it.
+    static func quote(_ word: String) -> String {
+        let plain = word.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."),
+                UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "@"),
+                UInt8(ascii: "+"), UInt8(ascii: ","):
+                true
+            default: false
+            }
+        }
+        if plain, !word.isEmpty { return word }
+        // By scalar: a quote with a combining accent after it is one `Character`, and no quote.
+        var text = "'"
+        for scalar in word.unicodeScalars {
+            if scalar == "'" { text += "'\\''" } else { text.unicodeScalars.append(scalar) }
+        }
+        return text + "'"
+    }
+
+    /// Whether a release id can be a directory name, a shell word and a glob's literal at once.
+    static func isPlainName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, name.utf8.count <= 100 else { return false }
+        let isWord = { (byte: UInt8) in
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        }
+        return isWord(first)
+            && name.utf8.allSatisfy {
+                isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_")
+                    || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+")
+            }
+    }
+}
+
+/// Reads the one machine-readable line that a script prints.
+package enum CommandReport {
+    /// The mark that begins the line; values follow, tab-separated.
+    static let mark = "sluice"
+
+    /// The values of the last such line in `output`; empty without one.
+    package static func values(in output: String) -> CommandOutcome.Report {
+        // By scalar: what stands before the mark may end in CR LF, which is one `Character`.
+        for line in output.unicodeScalars.split(separator: "\n").reversed() {
+            let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
+            guard let first = fields.first, String(first) == mark else { continue }
+            var values: CommandOutcome.Report = [:]
+            for field in fields.dropFirst() {
+                guard let equals = field.firstIndex(of: "=") else { continue }
+                values[String(field[..<equals])] = String(field[field.index(after: equals)...])
+            }
+            return values
+        }
+        return [:]
+    }
+}
+
+/// The exit statuses that Sluice's own scripts use for what they find; a program's own statuses
+/// pass through unchanged.
+package enum ScriptStatus {
+    /// The process is not the one that was checked: it ended, or its pid is another's by now.
+    package static let processChanged = 41
+    package static let checksumMismatch = 42
+    package static let releaseNotVerified = 43
+    package static let releaseConflict = 44
+    package static let startCommandMissing = 45
+}

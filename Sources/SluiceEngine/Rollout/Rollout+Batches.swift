@@ -1,0 +1,236 @@
+import SluiceModel
+
+/// The course of the whole rollout: hooks, batches, the end.
+extension Rollout {
+    mutating func start(_ turn: inout Turn) {
+        guard state.stage == .notStarted else { return }
+        emit(
+            .rolloutStarted(
+                .init(
+                    rollout: id, service: plan.service, release: plan.release.id,
+                    hosts: plan.hosts.map(\.name), actor: actor)), &turn)
+        for host in plan.hosts where host.action == .upToDate {
+            emit(
+                .hostFinished(
+                    .init(
+                        host: host.name, result: .upToDate, releaseBefore: host.baseline?.release,
+                        releaseAfter: host.baseline?.release)), &turn)
+        }
+        guard !plan.batches.isEmpty else {
+            end(&turn)
+            return
+        }
+        runRolloutHook(plan.beforeRollout, 0, &turn)
+    }
+
+    // MARK: The rollout's hooks
+
+    private mutating func runRolloutHook(_ hooks: [Hook], _ index: Int, _ turn: inout Turn) {
+        guard index < hooks.count else {
+            hook = nil
+            if allHostsFinished { finish(&turn) } else { pushAhead(&turn) }
+            return
+        }
+        lastTicket += 1
+        hook = RolloutHook(index: index, ticket: lastTicket)
+        turn.decision.effects.append(
+            .hook(
+                Ticket(host: nil, number: lastTicket), hooks[index],
+                environment: hookEnvironment(host: nil)))
+    }
+
+    mutating func rolloutHookEnded(_ ticket: Ticket, failure: String?, _ turn: inout Turn) {
+        guard let running = hook, running.ticket == ticket.number else { return }
+        let isAfter = allHostsFinished
+        let hooks = isAfter ? plan.afterRollout : plan.beforeRollout
+        guard running.index < hooks.count else { return }
+        emit(
+            .hookFinished(
+                .init(
+                    hook: hooks[running.index].name,
+                    place: isAfter ? "after_rollout" : "before_rollout",
+                    succeeded: failure == nil, detail: failure)), &turn)
+        if let failure, !isAfter {
+            hook = nil
+            stop("the hook '\(hooks[running.index].name)' failed: \(failure)", &turn)
+            end(&turn)
+        } else if state.stopping != nil, !isAfter {
+            hook = nil
+            end(&turn)
+        } else {
+            runRolloutHook(hooks, running.index + 1, &turn)
+        }
+    }
+
+    /// What a hook's process sees in its environment; no secret is among it.
+    func hookEnvironment(host: String?) -> [String: String] {
+        var environment = [
+            "SLUICE_ROLLOUT": id, "SLUICE_SERVICE": plan.service,
+            "SLUICE_RELEASE": plan.release.id,
+        ]
+        if let host { environment["SLUICE_HOST"] = host }
+        if let result = hookResult { environment["SLUICE_RESULT"] = result.rawValue }
+        return environment
+    }
+
+    private var hookResult: Event.RolloutResult? { allHostsFinished ? result : nil }
+
+    private var allHostsFinished: Bool { state.hosts.values.allSatisfy { $0.result != nil } }
+
+    // MARK: Pushing ahead
+
+    private mutating func pushAhead(_ turn: inout Turn) {
+        let hosts = plan.hostsToDeploy.filter { $0.spec.artifact.push == .ahead }
+        guard !hosts.isEmpty else {
+            nextBatch(&turn)
+            return
+        }
+        for host in hosts {
+            emit(.stepStarted(.init(host: host.name, step: .push)), &turn)
+            activities[host.name] = nil
+            enter(host.name, .push, &turn)
+        }
+    }
+
+    /// A push ahead has an outcome: `failure` is `nil` when the release is on the host.
+    mutating func pushedAhead(_ host: String, failure: String?, detail: String?, _ turn: inout Turn)
+    {
+        let took = turn.now - (state.hosts[host]?.stepStartedAt ?? turn.now)
+        emit(
+            .pushedAhead(
+                .init(
+                    host: host, step: .push, outcome: failure == nil ? .done : .failed, took: took,
+                    detail: failure ?? detail)), &turn)
+        activities[host] = nil
+    }
+
+    mutating func continueAfterPushes(_ turn: inout Turn) {
+        guard state.stage == .pushingAhead else { return }
+        let pending = plan.hostsToDeploy.contains { host in
+            guard host.spec.artifact.push == .ahead, let value = state.hosts[host.name] else {
+                return false
+            }
+            return value.result == nil && !value.done.contains(.push)
+        }
+        guard !pending else { return }
+        nextBatch(&turn)
+    }
+
+    // MARK: Batches
+
+    mutating func nextBatch(_ turn: inout Turn) {
+        var next = state.batch + 1
+        // Hosts whose push ahead failed are finished already; a batch of them alone is passed over.
+        while next < plan.batches.count, remaining(next).isEmpty { next += 1 }
+        guard state.stopping == nil, next < plan.batches.count else {
+            end(&turn)
+            return
+        }
+        let hosts = remaining(next)
+        emit(
+            .batchStarted(.init(batch: next + 1, of: plan.batches.count, hosts: hosts)), &turn)
+        for host in hosts { beginNextStep(host, &turn) }
+    }
+
+    private func remaining(_ batch: Int) -> [String] {
+        plan.batches[batch].filter { state.hosts[$0]?.result == nil }
+    }
+
+    /// Called when a host is finished: the batch may be, and with it the rollout.
+    mutating func hostEnded(_ turn: inout Turn) {
+        if let reason = overspent, state.stopping == nil { stop(reason, &turn) }
+        switch state.stage {
+        case .pushingAhead: continueAfterPushes(&turn)
+        case .rolling:
+            guard state.batch >= 0, state.batch < plan.batches.count,
+                remaining(state.batch).isEmpty
+            else { return }
+            nextBatch(&turn)
+        case .notStarted, .beforeHooks, .finished: break
+        }
+    }
+
+    /// Why no further host may be begun, if the budget is spent (rule S11).
+    private var overspent: String? {
+        if let host = plan.hosts.first(where: { state.hosts[$0.name]?.result == .needsAttention }) {
+            return "\(host.name) needs attention: no other host is touched"
+        }
+        let failed = failedHosts.count
+        guard plan.budget.isExceeded(failed: failed, of: plan.hosts.count) else { return nil }
+        return "\(failed) of \(plan.hosts.count) hosts failed, which exceeds \(plan.budget)"
+    }
+
+    private var failedHosts: [String] {
+        plan.hosts.map(\.name).filter {
+            switch state.hosts[$0]?.result {
+            case .restored, .failedInService, .needsAttention: true
+            case .deployed, .upToDate, .untouched, nil: false
+            }
+        }
+    }
+
+    mutating func stop(_ reason: String, _ turn: inout Turn) {
+        guard state.stopping == nil else { return }
+        emit(.stopping(.init(reason: reason)), &turn)
+    }
+
+    // MARK: The end
+
+    /// Every host that was begun is finished: the others are left as they are.
+    private mutating func end(_ turn: inout Turn) {
+        for host in plan.hosts where state.hosts[host.name]?.result == nil {
+            emit(
+                .hostFinished(
+                    .init(
+                        host: host.name, result: .untouched,
+                        releaseBefore: host.baseline?.release,
+                        releaseAfter: host.baseline?.release)), &turn)
+        }
+        guard result == .succeeded, !plan.afterRollout.isEmpty, !plan.batches.isEmpty else {
+            finish(&turn)
+            return
+        }
+        runRolloutHook(plan.afterRollout, 0, &turn)
+    }
+
+    private var result: Event.RolloutResult {
+        let results = state.hosts.values.map(\.result)
+        if results.contains(.needsAttention) { return .needsAttention }
+        let isComplete = results.allSatisfy { $0 == .deployed || $0 == .upToDate }
+        if state.interrupts > 0, !isComplete { return .interrupted }
+        return isComplete && !state.afterHookFailed ? .succeeded : .failed
+    }
+
+    private mutating func finish(_ turn: inout Turn) {
+        func count(_ result: Event.HostResult) -> Int {
+            state.hosts.values.filter { $0.result == result }.count
+        }
+        emit(
+            .rolloutFinished(
+                .init(
+                    result: result, took: turn.now - (state.startedAt ?? turn.now),
+                    deployed: count(.deployed),
+                    failed: count(.restored) + count(.failedInService),
+                    untouched: count(.untouched), needsAttention: count(.needsAttention))), &turn)
+    }
+
+    // MARK: Interrupts
+
+    /// The ladder: finish the host in hand; bring it back; leave at once.
+    mutating func interrupted(by signal: String, _ turn: inout Turn) {
+        let level = min(state.interrupts + 1, 3)
+        emit(.interrupted(.init(level: level, signal: signal)), &turn)
+        switch level {
+        case 1:
+            stop("interrupted by \(signal): no further host is begun", &turn)
+        case 2:
+            for (host, activity) in activities.sorted(by: { $0.key < $1.key })
+            where activity.phase == .pushReceive {
+                turn.decision.effects.append(
+                    .cancel(Ticket(host: host, number: activity.ticket)))
+            }
+        default:
+            turn.decision.effects.append(.exit)
+        }
+    }
+}

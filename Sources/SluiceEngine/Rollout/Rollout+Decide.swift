@@ -1,0 +1,244 @@
+import SluiceModel
+
+extension Rollout {
+    /// Takes one input and says what follows: the events, in order, then the effects.
+    ///
+    /// The caller stores the durable events before it starts an effect (rule S4). It works on a
+    /// copy of the rollout and keeps the copy only if the events could be stored.
+    package mutating func decide(_ input: Input) -> Decision {
+        var turn = Turn(now: input.now)
+        guard !isFinished else { return turn.decision }
+        switch input.kind {
+        case .start:
+            start(&turn)
+        case .interrupt(let signal):
+            interrupted(by: signal, &turn)
+        case .hook(let ticket, let failure) where ticket.host == nil:
+            rolloutHookEnded(ticket, failure: failure, &turn)
+        case .command(let ticket, let outcome):
+            guard let host = awaited(ticket) else { break }
+            commandEnded(host, outcome, &turn)
+        case .probe(let ticket, let result):
+            guard let host = awaited(ticket) else { break }
+            probeEnded(host, result, &turn)
+        case .peers(let ticket, let results):
+            guard let host = awaited(ticket) else { break }
+            peersProbed(host, results, &turn)
+        case .hook(let ticket, let failure):
+            guard let host = awaited(ticket) else { break }
+            hostHookEnded(host, failure: failure, &turn)
+        case .timer(let ticket):
+            guard let host = awaited(ticket) else { break }
+            timerFired(host, &turn)
+        }
+        return turn.decision
+    }
+
+    /// One call of `decide`: what time it is, and what has been decided so far.
+    struct Turn {
+        let now: Timestamp
+        var decision = Decision()
+    }
+
+    /// The host that waits for this ticket, if it still does.
+    private func awaited(_ ticket: Ticket) -> String? {
+        guard let host = ticket.host, activities[host]?.ticket == ticket.number else { return nil }
+        return host
+    }
+
+    // MARK: Emitting
+
+    /// Records an event and makes it so.
+    mutating func emit(_ kind: Event.Kind, _ turn: inout Turn) {
+        var event = Event(sequence: 0, at: turn.now, kind: kind)
+        if event.isDurable { event.sequence = state.sequence + 1 }
+        turn.decision.events.append(event)
+        apply(event)
+    }
+
+    mutating func note(
+        _ host: String?, _ level: Event.Note.Level, _ text: String, _ turn: inout Turn
+    ) {
+        emit(.note(.init(host: host, level: level, text: text)), &turn)
+    }
+
+    mutating func progress(
+        _ host: String, _ activity: String, until: Timestamp? = nil, _ turn: inout Turn
+    ) {
+        guard let value = state.hosts[host], let step = value.step else { return }
+        emit(
+            .progress(
+                .init(
+                    host: host, step: step, path: value.path, activity: activity,
+                    since: value.stepStartedAt ?? turn.now, until: until)), &turn)
+    }
+
+    // MARK: Starting effects
+
+    /// Puts the host into `phase` and starts what it waits for there.
+    mutating func enterPhase(
+        _ host: String, _ phase: Activity.Phase, _ turn: inout Turn,
+        change: (inout Activity) -> Void = { _ in }, _ effect: (Ticket) -> Effect
+    ) {
+        lastTicket += 1
+        var activity = activities[host] ?? Activity(phase: phase)
+        activity.phase = phase
+        activity.ticket = lastTicket
+        change(&activity)
+        activities[host] = activity
+        turn.decision.effects.append(effect(Ticket(host: host, number: lastTicket)))
+    }
+
+    mutating func pause(
+        _ host: String, _ phase: Activity.Phase, for span: TimeSpan, _ turn: inout Turn
+    ) {
+        var span = span
+        if let deadline = activities[host]?.deadline {
+            span = max(.milliseconds(1), min(span, deadline - turn.now))
+        }
+        enterPhase(host, phase, &turn) { .timer($0, after: span) }
+    }
+
+    /// Sends the step's command as the plan has it.
+    ///
+    /// A plan without it is no plan of this program's: the host fails there.
+    mutating func send(
+        _ host: String, _ role: RemoteCommand.Role, _ phase: Activity.Phase, _ turn: inout Turn
+    ) {
+        guard let step = state.hosts[host]?.step,
+            let command = plannedStep(host, step)?.command(role)
+        else {
+            fail(
+                host, "the plan has no command '\(role.rawValue)' for this step",
+                remedy: "make the plan again with this version of Sluice", &turn)
+            return
+        }
+        send(host, command, phase, &turn)
+    }
+
+    /// Sends a command; one that could not be sent, or a look that did not come back, is sent
+    /// again for a while, which changes nothing on the host.
+    mutating func send(
+        _ host: String, _ command: RemoteCommand, _ phase: Activity.Phase, upload: Bool = false,
+        _ turn: inout Turn
+    ) {
+        enterPhase(
+            host, phase, &turn,
+            change: {
+                $0.command = command
+                $0.isUpload = upload
+            },
+            {
+                if upload { return .upload($0, command) }
+                return command.effect == .read ? .read($0, command) : .change($0, command)
+            })
+    }
+
+    /// How long a host that can't be reached is tried again within one step.
+    static let reconnectLimit = TimeSpan.seconds(30)
+
+    /// Waits and sends the command again, if that is safe and there is time left.
+    private mutating func tryAgain(
+        _ host: String, _ activity: Activity, after outcome: CommandOutcome, _ turn: inout Turn
+    ) -> Bool {
+        guard let command = activity.command else { return false }
+        let reason: String
+        switch outcome {
+        case .unreachable(let text, _, _): reason = text
+        case .unknown(let text) where command.effect == .read: reason = text
+        case .succeeded, .failed, .unknown: return false
+        }
+        let until = activity.retryUntil ?? turn.now + Self.reconnectLimit
+        guard turn.now < until, state.interrupts < 3 else { return false }
+        activities[host]?.retryUntil = until
+        progress(host, "trying again: \(reason)", until: until, &turn)
+        enterPhase(host, .retryPause(activity.phase), &turn) { .timer($0, after: .seconds(1)) }
+        return true
+    }
+
+    func plannedStep(_ host: String, _ step: Step) -> PlannedStep? {
+        guard let plan = plan.host(host), let path = state.hosts[host]?.path else { return nil }
+        return path == .forward ? plan.step(step) : plan.restore.first { $0.step == step }
+    }
+
+    func commands(_ host: String) -> RemoteCommands? {
+        plan.host(host).map { RemoteCommands(spec: $0.spec, release: plan.release) }
+    }
+
+    // MARK: Routing
+
+    private mutating func commandEnded(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard let activity = activities[host] else { return }
+        if tryAgain(host, activity, after: outcome, &turn) { return }
+        activities[host]?.retryUntil = nil
+        switch activity.phase {
+        case .hook, .failureHook:
+            hostHookEnded(host, failure: outcome.failureText, &turn)
+        case .signalling, .restoreInspect, .countRead:
+            drainCommandEnded(host, activity, outcome, &turn)
+        case .pushFind, .pushPrepare, .pushReceive, .pushUnpack:
+            pushCommandEnded(host, activity, outcome, &turn)
+        case .stopInspect, .stopTerminate, .exitInspect, .stopKill, .activate, .start:
+            restartCommandEnded(host, activity, outcome, &turn)
+        case .verifyInspect, .readmitInspect:
+            verifyCommandEnded(host, activity, outcome, &turn)
+        case .prune:
+            pruneEnded(host, outcome, &turn)
+        case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
+            .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
+            .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause:
+            break
+        }
+    }
+
+    private mutating func probeEnded(
+        _ host: String, _ result: ProbeResult, _ turn: inout Turn
+    ) {
+        guard let activity = activities[host] else { return }
+        switch activity.phase {
+        case .confirmProbe, .drainProbe, .restoreProbe:
+            drainProbeEnded(host, activity, result, &turn)
+        case .verifyProbe, .verifyRelease, .readmitProbe, .soakProbe:
+            verifyProbeEnded(host, activity, result, &turn)
+        default: break
+        }
+    }
+
+    private mutating func timerFired(_ host: String, _ turn: inout Turn) {
+        guard let activity = activities[host] else { return }
+        if restoreIfInterrupted(host, &turn) { return }
+        switch activity.phase {
+        case .retryPause(let phase):
+            guard let command = activity.command else { break }
+            send(host, command, phase, upload: activity.isUpload, &turn)
+        case .admitPause: probePeers(host, &turn)
+        case .confirmPause: enterPhase(host, .confirmProbe, &turn) { .probe($0) }
+        case .drainPause: enterPhase(host, .drainProbe, &turn) { .probe($0) }
+        case .countPause: send(host, .countConnections, .countRead, &turn)
+        case .exitPause: lookForExit(host, &turn)
+        case .verifyPause: send(host, .inspect, .verifyInspect, &turn)
+        case .readmitPause: enterPhase(host, .readmitProbe, &turn) { .probe($0) }
+        case .soakPause: enterPhase(host, .soakProbe, &turn) { .probe($0) }
+        default: break
+        }
+    }
+}
+
+extension CommandOutcome {
+    /// What went wrong, or `nil` if nothing did.
+    var failureText: String? {
+        switch self {
+        case .succeeded: nil
+        case .failed(let status, let message):
+            message.isEmpty ? "it ended with status \(status)" : "\(message) (status \(status))"
+        case .unknown(let reason): "its outcome is unknown: \(reason)"
+        case .unreachable(let reason, _, _): reason
+        }
+    }
+
+    var remedy: String? {
+        if case .unreachable(_, let remedy, _) = self { remedy } else { nil }
+    }
+}

@@ -1,0 +1,80 @@
+import SluiceModel
+
+/// What a failure does, by how far the host had come.
+extension Rollout {
+    /// The step in hand failed for good.
+    ///
+    /// - Parameter reaction: What is done about it on the way forward, where the step alone does
+    ///   not say.
+    mutating func fail(
+        _ host: String, _ message: String, remedy: String,
+        reaction: Event.HostFailed.Reaction? = nil, _ turn: inout Turn
+    ) {
+        guard let value = state.hosts[host], let step = value.step else { return }
+        let phase = activities[host]?.phase
+        let failed = Event.StepFinished(
+            host: host, step: step, path: value.path, outcome: .failed,
+            took: turn.now - (value.stepStartedAt ?? turn.now), detail: message)
+        let isAhead = state.stage == .pushingAhead
+        emit(isAhead ? .pushedAhead(failed) : .stepFinished(failed), &turn)
+        react(
+            host, step: step,
+            to: (value.path == .forward ? reaction : nil)
+                ?? self.reaction(value, step: step, phase: phase, isAhead: isAhead),
+            message, remedy, &turn)
+    }
+
+    private mutating func react(
+        _ host: String, step: Step, to reaction: Event.HostFailed.Reaction, _ message: String,
+        _ remedy: String, _ turn: inout Turn
+    ) {
+        let path = state.hosts[host]?.path ?? .forward
+        activities[host] = nil
+        emit(
+            .hostFailed(
+                .init(
+                    host: host, step: step, path: path, message: message, remedy: remedy,
+                    reaction: reaction)), &turn)
+        switch reaction {
+        case .inService: concludeFailure(host, .failedInService, &turn)
+        case .watch, .restore: beginNextStep(host, &turn)
+        case .leave: concludeFailure(host, .needsAttention, &turn)
+        }
+    }
+
+    private func reaction(
+        _ value: HostState, step: Step, phase: Activity.Phase?, isAhead: Bool
+    ) -> Event.HostFailed.Reaction {
+        let restore: Event.HostFailed.Reaction = plan.onFailure == .restore ? .restore : .leave
+        if value.path == .restore {
+            // Watched only, and it left service after all: now the whole way back.
+            return value.isWatched && step == .readmit ? restore : .leave
+        }
+        switch step {
+        case .beforeHost, .admit, .afterHost, .prune: return .inService
+        case .pingOff:
+            // Before the probes began, nothing was sent.
+            return phase == .signalling ? .inService : .watch
+        case .push where isAhead: return .inService
+        case .drain, .connections, .push, .stop, .activate, .start, .verify, .readmit, .soak:
+            return restore
+        }
+    }
+
+    /// After the second interrupt: a host that is out and not yet on its way in is brought back.
+    ///
+    /// - Returns: Whether it was sent on the way back just now.
+    mutating func restoreIfInterrupted(_ host: String, _ turn: inout Turn) -> Bool {
+        guard state.interrupts >= 2, let value = state.hosts[host], value.path == .forward,
+            value.phase == .inHand, value.owesReadmission, value.failure == nil,
+            // From here on forward is the shorter way into service.
+            value.step != .readmit, !value.done.contains(.verify),
+            plan.onFailure == .restore
+        else { return false }
+        let step = value.step ?? plan.host(host)?.steps.last { value.done.contains($0.step) }?.step
+        react(
+            host, step: step ?? .pingOff, to: .restore, "interrupted",
+            "deploy again when you are ready", &turn)
+        return true
+    }
+}

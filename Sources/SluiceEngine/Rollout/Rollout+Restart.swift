@@ -1,0 +1,186 @@
+import SluiceModel
+
+/// Stop, activate, start.
+extension Rollout {
+    mutating func stopService(_ host: String, _ plan: HostPlan, _ turn: inout Turn) {
+        if state.hosts[host]?.path == .restore {
+            // Whichever process runs now is the one to stop.
+            guard let commands = commands(host) else { return }
+            send(host, commands.inspect(), .stopInspect, &turn)
+        } else if let process = plan.baseline?.process {
+            terminate(host, process, &turn)
+        } else {
+            fail(
+                host, "the plan was made without a survey",
+                remedy: "plan again without --offline", &turn)
+        }
+    }
+
+    private mutating func terminate(
+        _ host: String, _ process: ProcessIdentity, _ turn: inout Turn
+    ) {
+        guard let commands = commands(host), let grace = plan.host(host)?.spec.stop.grace else {
+            return
+        }
+        begin(host, until: turn.now + grace)
+        activities[host]?.process = process
+        // On the way forward this is to the byte what the plan shows.
+        send(host, commands.terminate(process), .stopTerminate, &turn)
+    }
+
+    mutating func restartCommandEnded(
+        _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        switch activity.phase {
+        case .stopInspect: foundToStop(host, outcome, &turn)
+        case .stopTerminate, .stopKill: terminated(host, activity, outcome, &turn)
+        case .exitInspect: lookedForExit(host, activity, outcome, &turn)
+        case .activate: activated(host, outcome, &turn)
+        default: started(host, outcome, &turn)
+        }
+    }
+
+    private mutating func foundToStop(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard case .succeeded(let report) = outcome else {
+            fail(
+                host, "the host could not be looked at: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "look at the host", &turn)
+            return
+        }
+        if let process = SurveyReading.process(in: report) {
+            terminate(host, process, &turn)
+        } else {
+            finishStep(host, outcome: .skipped, detail: "no process of the service runs", &turn)
+        }
+    }
+
+    private mutating func terminated(
+        _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        switch outcome {
+        case .succeeded, .unknown, .failed(ScriptStatus.processChanged, _):
+            // Whatever came back, what counts is whether the process is there.
+            lookForExit(host, &turn)
+        case .failed, .unreachable:
+            fail(
+                host, "the service could not be stopped: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "check service.stop and the login user's rights", &turn)
+        }
+    }
+
+    mutating func lookForExit(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        let process = activities[host]?.process
+        send(host, commands.inspect(afterStopping: process), .exitInspect, &turn)
+    }
+
+    /// How long a killed process may take to vanish: only a process stuck in the kernel needs it.
+    private static let killLimit = TimeSpan.seconds(10)
+
+    private mutating func lookedForExit(
+        _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard let process = activity.process, let policy = plan.host(host)?.spec.stop,
+            let deadline = activity.deadline
+        else { return }
+        guard case .succeeded(let report) = outcome else {
+            fail(
+                host, "the host could not be looked at: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "look at the host", &turn)
+            return
+        }
+        let found = SurveyReading.process(in: report)
+        // Without a pidfile and a port it may still be answering its last requests.
+        let isThere = found != nil || report["old"] == "1"
+        if let found, found.pid != process.pid || found.startTicks != process.startTicks {
+            fail(
+                host, "another process took its place while it stopped: \(found)",
+                remedy: "a supervisor restarts it: use service.manager systemd, or turn it off",
+                &turn)
+        } else if !isThere, report["owner"] != "other" {
+            finishStep(
+                host, detail: activity.killed ? "killed after \(policy.grace)" : "\(process) ended",
+                process: process, &turn)
+        } else if turn.now < deadline {
+            progress(
+                host, isThere ? "\(process) is ending" : "the port is still taken",
+                until: deadline, &turn)
+            pause(host, .exitPause, for: Pace.exit, &turn)
+        } else if isThere, policy.kill, !activity.killed, let commands = commands(host) {
+            note(
+                host, .warning,
+                "\(process) is still there after \(policy.grace): it is killed", &turn)
+            activities[host]?.killed = true
+            activities[host]?.deadline = turn.now + Self.killLimit
+            send(host, commands.kill(process), .stopKill, &turn)
+        } else {
+            let port = plan.host(host)?.spec.service.port ?? 0
+            fail(
+                host,
+                isThere
+                    ? "\(process) did not end within \(policy.grace)"
+                    : "port \(port) is still taken by another process",
+                remedy: policy.kill
+                    ? "look at the process on the host"
+                    : "raise stop.grace, or set stop.kill: true",
+                &turn)
+        }
+    }
+
+    private mutating func activated(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        switch outcome {
+        case .succeeded: finishStep(host, &turn)
+        case .unknown where (activities[host]?.count ?? 0) < 3:
+            // One rename to a fixed target: doing it again changes nothing if it was done.
+            activities[host]?.count += 1
+            let role: RemoteCommand.Role =
+                state.hosts[host]?.path == .restore ? .restoreActivate : .activate
+            send(host, role, .activate, &turn)
+        case .unknown, .failed, .unreachable:
+            fail(
+                host, "current could not be moved: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "look at artifact.root on the host", &turn)
+        }
+    }
+
+    private mutating func started(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        switch outcome {
+        case .succeeded:
+            neverPassed.insert(host)
+            passingSince[host] = nil
+            finishStep(host, &turn)
+        case .unknown(let reason):
+            // It may have started: verification looks for the process.
+            passingSince[host] = nil
+            note(
+                host, .warning, "whether the start command ran is unknown (\(reason)); looking",
+                &turn)
+            finishStep(host, &turn)
+        case .failed, .unreachable:
+            fail(
+                host, "the start command failed: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "see what it says above, and the service's own log",
+                &turn)
+        }
+    }
+
+    mutating func pruneEnded(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
+        switch outcome {
+        case .succeeded(let report):
+            let gone = (report["gone"] ?? "").split(separator: " ").joined(separator: ", ")
+            finishStep(host, detail: gone.isEmpty ? nil : "deleted \(gone)", &turn)
+        case .failed, .unknown, .unreachable:
+            // Old releases that stay harm nobody: the deploy is done.
+            note(
+                host, .warning, "old releases were not deleted: \(outcome.failureText ?? "")", &turn
+            )
+            finishStep(host, outcome: .skipped, detail: outcome.failureText, &turn)
+        }
+    }
+}

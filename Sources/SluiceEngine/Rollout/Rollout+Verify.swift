@@ -1,0 +1,214 @@
+import SluiceModel
+
+/// Verify, readmit, soak: what the new process answers, and for how long.
+extension Rollout {
+    mutating func verifyCommandEnded(
+        _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard case .succeeded(let report) = outcome else {
+            fail(
+                host, "the host could not be looked at: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "look at the host", &turn)
+            return
+        }
+        let process = SurveyReading.process(in: report)
+        if activity.phase == .readmitInspect {
+            readmitted(host, process, &turn)
+            return
+        }
+        let owner = report["owner"]
+        guard let process else {
+            verifyAgain(host, "no process of the service runs", resets: true, &turn)
+            return
+        }
+        let old = state.hosts[host]?.stoppedProcess ?? plan.host(host)?.baseline?.process
+        if process.pid == old?.pid, process.startTicks == old?.startTicks {
+            verifyAgain(host, "the old process still runs", resets: true, &turn)
+        } else if owner != "self", owner != "child" {
+            // It was not asked, and the balancer may like what it hears.
+            neverPassed.remove(host)
+            verifyAgain(host, "\(process) does not own the port", resets: true, &turn)
+        } else {
+            if let seen = activity.process, seen != process {
+                note(host, .warning, "\(seen) was replaced by \(process) while verifying", &turn)
+                activities[host]?.count = 0
+                passingSince[host] = nil
+            }
+            activities[host]?.process = process
+            enterPhase(host, .verifyProbe, &turn) { .probe($0) }
+        }
+    }
+
+    mutating func verifyProbeEnded(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
+    ) {
+        guard let spec = plan.host(host)?.spec else { return }
+        let path = spec.healthChecks.first?.path ?? "/ping"
+        if result.verdict == .passing || result.verdict == .mixed { neverPassed.remove(host) }
+        switch activity.phase {
+        case .verifyProbe:
+            guard result.verdict == .passing else {
+                verifyAgain(host, "\(path) answers \(result.text)", resets: true, &turn)
+                return
+            }
+            let count = activity.count + 1
+            activities[host]?.count = count
+            passingSince[host] = passingSince[host] ?? turn.now
+            if count < spec.verify.consecutive {
+                verifyAgain(
+                    host, "\(path) \(result.text), \(count) of \(spec.verify.consecutive)",
+                    resets: false, &turn)
+            } else if let probe = spec.verify.release, state.hosts[host]?.path == .forward {
+                enterPhase(host, .verifyRelease, &turn) { .get($0, path: probe.path) }
+            } else {
+                finishStep(
+                    host, detail: "\(path) \(result.text) \(count) times",
+                    process: activity.process,
+                    &turn)
+            }
+        case .verifyRelease:
+            guard let probe = spec.verify.release else { return }
+            if result.status.map({ (200...299).contains($0) }) ?? false,
+                result.body?.contains(probe.contains) ?? false
+            {
+                finishStep(
+                    host, detail: "\(probe.path) contains '\(probe.contains)'",
+                    process: activity.process, &turn)
+            } else {
+                let body = (result.body ?? "").prefix(60).filter { !$0.isNewline }
+                verifyAgain(
+                    host,
+                    "\(probe.path) answers \(result.text) '\(body)', without '\(probe.contains)'",
+                    resets: true, &turn)
+            }
+        case .readmitProbe: readmitProbed(host, activity, result, path, &turn)
+        default: soakProbed(host, activity, result, path, &turn)
+        }
+    }
+
+    private mutating func verifyAgain(
+        _ host: String, _ seen: String, resets: Bool, _ turn: inout Turn
+    ) {
+        guard let deadline = activities[host]?.deadline else { return }
+        if resets {
+            activities[host]?.count = 0
+            passingSince[host] = nil
+        }
+        if resets, turn.now >= deadline {
+            fail(
+                host,
+                "not verified within \(plan.host(host)?.spec.verify.within ?? .zero): \(seen)",
+                remedy: "look at the service's log on the host; if it only needs longer to start, "
+                    + "raise verify.within", &turn)
+        } else {
+            progress(host, seen, until: deadline, &turn)
+            pause(host, .verifyPause, for: Pace.verify, &turn)
+        }
+    }
+
+    // MARK: Readmission
+
+    mutating func readmit(_ host: String, _ plan: HostPlan, _ turn: inout Turn) {
+        let window = plan.windows.readmission.total
+        guard window > .zero || state.hosts[host]?.path == .restore else {
+            finishStep(host, detail: "no wait", &turn)
+            return
+        }
+        // Twice the window and the time that verification may take: a service that flaps for
+        // longer than that is not healthy.
+        begin(host, until: turn.now + window + window + plan.spec.verify.within)
+        activities[host]?.since = passingSince[host]
+        passingSince[host] = nil
+        enterPhase(host, .readmitProbe, &turn) { .probe($0) }
+    }
+
+    private mutating func readmitProbed(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ path: String,
+        _ turn: inout Turn
+    ) {
+        guard let plan = plan.host(host), let deadline = activity.deadline else { return }
+        let window = plan.windows.readmission.total
+        if result.verdict == .passing {
+            let since = activity.since ?? turn.now
+            activities[host]?.since = since
+            if turn.now - since >= window {
+                send(host, .inspect, .readmitInspect, &turn)
+                return
+            }
+            progress(host, "\(path) \(result.text)", until: since + window, &turn)
+            // Exactly to the end of the window when that is nearer than the next look.
+            let rest = max(.milliseconds(1), min(Pace.watch, since + window - turn.now))
+            enterPhase(host, .readmitPause, &turn) { .timer($0, after: rest) }
+            return
+        }
+        if result.verdict != .unknown {
+            if activity.since != nil {
+                note(
+                    host, .warning,
+                    "\(path) answered \(result.text) during readmission: its clock starts anew",
+                    &turn)
+            }
+            activities[host]?.since = nil
+        }
+        let isWatched = state.hosts[host]?.isWatched ?? false
+        if turn.now >= deadline || (isWatched && result.verdict != .unknown) {
+            fail(
+                host, "\(path) did not keep passing through the readmission window: \(result.text)",
+                remedy: "look at the service's log on the host", &turn)
+        } else {
+            progress(host, "\(path) \(result.text)", until: deadline, &turn)
+            pause(host, .readmitPause, for: Pace.watch, &turn)
+        }
+    }
+
+    private mutating func readmitted(
+        _ host: String, _ process: ProcessIdentity?, _ turn: inout Turn
+    ) {
+        let expected = state.hosts[host]?.newProcess ?? plan.host(host)?.baseline?.process
+        let isWatched = state.hosts[host]?.isWatched ?? false
+        if let process,
+            isWatched
+                || (process.pid == expected?.pid && process.startTicks == expected?.startTicks)
+        {
+            finishStep(
+                host,
+                detail: "passing for \(plan.host(host)?.windows.readmission.total ?? .zero)", &turn)
+        } else {
+            fail(
+                host,
+                "the process was replaced during readmission: "
+                    + (process.map { "\($0)" } ?? "none runs now"),
+                remedy: "it crashes under load? look at the service's log on the host", &turn)
+        }
+    }
+
+    // MARK: Soak
+
+    /// One bad answer may be an accident of the network; two in a row are the service.
+    private static let soakTolerance = 2
+
+    private mutating func soakProbed(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ path: String,
+        _ turn: inout Turn
+    ) {
+        guard let deadline = activity.deadline else { return }
+        // Not being able to ask proves nothing about the service.
+        let bad: Int
+        switch result.verdict {
+        case .passing: bad = 0
+        case .failing, .mixed: bad = activity.count + 1
+        case .unknown: bad = activity.count
+        }
+        activities[host]?.count = bad
+        if bad >= Self.soakTolerance {
+            fail(
+                host, "\(path) answers \(result.text) while soaking",
+                remedy: "look at the service's log on the host", &turn)
+        } else if turn.now >= deadline {
+            finishStep(host, &turn)
+        } else {
+            progress(host, "\(path) \(result.text)", until: deadline, &turn)
+            pause(host, .soakPause, for: Pace.watch, &turn)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+package import SluiceModel
+
+/// One execution of one plan, as a value.
+///
+/// `decide` takes what happened and answers with events and effects; it is synchronous, total
+/// and does no I/O. What must survive a crash is in `state`, which changes only by `apply`, so
+/// that folding the journal's events gives it again. What a host waits for at this moment is in
+/// `activities`: it is lost in a crash on purpose, since a resumed rollout looks before it acts.
+package struct Rollout: Sendable {
+    package let plan: Plan
+    package let id: String
+    package let actor: String
+    package internal(set) var state = State()
+
+    var activities: [String: Activity] = [:]
+    var hook: RolloutHook?
+    /// Hosts whose new process has answered no probe well yet, as far as this process saw: the
+    /// balancer can't have taken them back. Empty after a resume, which is the careful side.
+    var neverPassed: Set<String> = []
+    /// Since when the new process has answered every probe well: the balancer's count began no
+    /// later, so the readmission window runs from there. Empty after a resume.
+    var passingSince: [String: Timestamp] = [:]
+    var lastTicket = 0
+
+    package init(plan: Plan, id: String, actor: String) {
+        self.plan = plan
+        self.id = id
+        self.actor = actor
+        for host in plan.hosts { state.hosts[host.name] = HostState() }
+    }
+
+    // MARK: What comes in
+
+    package struct Input: Sendable {
+        package var now: Timestamp
+        package var kind: Kind
+
+        package init(now: Timestamp, _ kind: Kind) {
+            self.now = now
+            self.kind = kind
+        }
+
+        package enum Kind: Sendable {
+            case start
+            case command(Ticket, CommandOutcome)
+            case probe(Ticket, ProbeResult)
+            case peers(Ticket, [String: ProbeResult])
+            case hook(Ticket, failure: String?)
+            case timer(Ticket)
+            case interrupt(signal: String)
+        }
+    }
+
+    /// What an answer belongs to. An answer to a ticket that nobody waits for is ignored.
+    package struct Ticket: Sendable, Hashable {
+        /// `nil` for the rollout's own hooks.
+        package var host: String?
+        package var number: Int
+    }
+
+    // MARK: What goes out
+
+    package enum Effect: Sendable {
+        case read(Ticket, RemoteCommand)
+        case change(Ticket, RemoteCommand)
+        case upload(Ticket, RemoteCommand)
+        case probe(Ticket)
+        case get(Ticket, path: String)
+        case probePeers(Ticket, [String])
+        case hook(Ticket, Hook, environment: [String: String])
+        case timer(Ticket, after: TimeSpan)
+        /// End what is under way for this host; its answer still comes.
+        case cancel(Ticket)
+        /// Leave at once: nothing more is decided.
+        case exit
+    }
+
+    package struct Decision: Sendable {
+        package var events: [Event] = []
+        package var effects: [Effect] = []
+    }
+
+    // MARK: State
+
+    package struct State: Sendable, Hashable {
+        package enum Stage: Sendable, Hashable {
+            case notStarted
+            case beforeHooks
+            case pushingAhead
+            case rolling
+            case finished(Event.RolloutResult)
+        }
+
+        package var sequence = 0
+        package var stage = Stage.notStarted
+        package var startedAt: Timestamp?
+        package var hosts: [String: HostState] = [:]
+        /// The index of the batch in hand; -1 before the first.
+        package var batch = -1
+        /// Why no further host is begun, once that is so.
+        package var stopping: String?
+        package var interrupts = 0
+        package var hooksDone = 0
+        /// An `after_rollout` hook failed: the hosts are well, the rollout is not.
+        package var afterHookFailed = false
+    }
+
+    package struct HostState: Sendable, Hashable {
+        package enum Phase: Sendable, Hashable {
+            case waiting
+            case inHand
+            case finished(Event.HostResult)
+        }
+
+        package var phase = Phase.waiting
+        package var path = Event.Path.forward
+        /// The step that has an intent and no outcome.
+        package var step: Step?
+        package var stepStartedAt: Timestamp?
+        /// Steps of the current path that have an outcome.
+        package var done: Set<Step> = []
+        package var startedAt: Timestamp?
+        /// True from the intent of the ping-off until the host is readmitted (rule S6).
+        package var owesReadmission = false
+        /// The start of the drain window's clock.
+        package var pingFailedAt: Timestamp?
+        package var outSince: Timestamp?
+        package var outTotal: TimeSpan = .zero
+        /// From the intent on: the host may have the new release as `current`.
+        package var activated = false
+        /// From the intent of a start on: a process that is not the surveyed one may run.
+        package var started = false
+        package var newProcess: ProcessIdentity?
+        /// The process that was stopped last; a 200 from it proves nothing.
+        package var stoppedProcess: ProcessIdentity?
+        /// The first failure, which is the one to tell.
+        package var failure: Event.HostFailed?
+        /// In service after a ping-off without effect, which may yet take effect.
+        package var isWatched = false
+
+        package var result: Event.HostResult? {
+            if case .finished(let result) = phase { result } else { nil }
+        }
+    }
+
+    package var isFinished: Bool {
+        if case .finished = state.stage { true } else { false }
+    }
+}
+
+/// What a host waits for, between two inputs.
+struct Activity: Sendable, Hashable {
+    enum Phase: Sendable, Hashable {
+        case hook(Int)
+        /// Before the command is sent again; then the host is back in the phase named.
+        indirect case retryPause(Phase)
+        case admitProbe, admitPause
+        case signalling
+        case restoreInspect, restoreProbe
+        case confirmProbe, confirmPause
+        case drainProbe, drainPause
+        case countRead, countPause
+        case pushFind, pushPrepare, pushReceive, pushUnpack
+        case stopInspect, stopTerminate, exitInspect, exitPause, stopKill
+        case activate
+        case start
+        case verifyInspect, verifyProbe, verifyRelease, verifyPause
+        case readmitProbe, readmitPause, readmitInspect
+        case soakProbe, soakPause
+        case prune
+        case failureHook(Int)
+    }
+
+    var phase: Phase
+    var ticket = 0
+    /// When the step gives up, or what it waits for is over.
+    var deadline: Timestamp?
+    /// Passing answers in a row, or similar.
+    var count = 0
+    /// The start of an unbroken run of passing answers.
+    var since: Timestamp?
+    var process: ProcessIdentity?
+    var killed = false
+    /// The last thing that was seen, for messages.
+    var seen = ""
+    /// How often the drain's clock has been started anew.
+    var restarts = 0
+    /// What is sent again after a `retryPause`, and until when that is tried.
+    var command: RemoteCommand?
+    var retryUntil: Timestamp?
+    var isUpload = false
+    /// What the host ends as once its failure hooks have run.
+    var pending: Event.HostResult?
+}
+
+/// The rollout's own hooks, which belong to no host.
+struct RolloutHook: Sendable, Hashable {
+    var index: Int
+    var ticket: Int
+}

@@ -1,0 +1,206 @@
+import SluiceModel
+
+/// A survey's one line of facts, and what they mean for a deploy.
+struct SurveyReading {
+    let report: CommandOutcome.Report
+    let spec: HostSpec
+    let release: ReleaseArtifact
+
+    private func text(_ key: String) -> String { report[key] ?? "" }
+    private func number(_ key: String) -> Int? { report[key].flatMap { Int($0) } }
+
+    /// The process that runs the service, or `nil` if there is none.
+    static func process(in report: CommandOutcome.Report) -> ProcessIdentity? {
+        guard let pid = report["pid"].flatMap({ Int($0) }),
+            let start = report["start"].flatMap({ Int($0) }), let boot = report["boot"],
+            report["state"] != "Z"
+        else { return nil }
+        return ProcessIdentity(
+            pid: pid, startTicks: start, executable: report["exe"] ?? "", bootID: boot)
+    }
+
+    /// Whether a `SigCgt` mask has the signal's bit (numbers as on Linux x86 and arm).
+    static func catches(_ signal: String, mask: String) -> Bool {
+        let numbers = [
+            "HUP": 1, "INT": 2, "QUIT": 3, "USR1": 10, "USR2": 12, "ALRM": 14, "TERM": 15,
+            "CONT": 18, "TTIN": 21, "TTOU": 22, "URG": 23, "WINCH": 28, "IO": 29, "PWR": 30,
+        ]
+        guard let number = numbers[signal], let bits = UInt64(mask, radix: 16) else { return false }
+        return bits & (1 << UInt64(number - 1)) != 0
+    }
+
+    static func failed(_ spec: HostSpec, status: Int, message: String) -> SurveyProblem {
+        let host = spec.target.name
+        if let become = spec.target.become, message.contains("sudo") {
+            return SurveyProblem(
+                code: "become-failed", host: host,
+                message: "privilege escalation to \(become.user) failed: \(message)",
+                remedy: "allow sudo without a password for the login user, or turn become off")
+        }
+        return SurveyProblem(
+            code: "survey-failed", host: host,
+            message: "the survey ended with status \(status): \(message)",
+            remedy: "run 'sluice plan -vv' to see the script, and try it on the host")
+    }
+
+    /// Everything that the facts and the probe say: a baseline, or at least one problem.
+    func verdict(probe: ProbeResult) -> (HostBaseline?, [SurveyProblem]) {
+        var problems: [SurveyProblem] = []
+        func problem(_ code: String, _ message: String, _ remedy: String) {
+            problems.append(
+                SurveyProblem(
+                    code: code, host: spec.target.name, message: message, remedy: remedy))
+        }
+        checkProcess(problem)
+        checkPlaces(problem)
+        if probe.verdict != .passing {
+            let expected = spec.healthChecks.map {
+                "\($0.method) \($0.path) gives "
+                    + $0.expect.map(\.description).joined(separator: " or ")
+            }
+            problem(
+                "unhealthy",
+                "the health check does not pass now: it got \(probe.text), and "
+                    + "\(expected.joined(separator: ", ")) was expected",
+                "bring the host to health first, or leave it out with --limit '!\(spec.target.name)'"
+            )
+        }
+        guard problems.isEmpty, let process = Self.process(in: report) else {
+            return (nil, problems)
+        }
+        let current = currentRelease
+        let baseline = HostBaseline(
+            process: process, release: current, releaseSHA256: report["digest"].flatMap(nonEmpty),
+            runsOlderRelease: startedBeforeLastMove,
+            releases: text("releases").split(separator: " ").map(String.init).sorted(),
+            hasRelease: report["have"] == release.sha256, freeBytes: (number("free") ?? 0) * 1024,
+            hasZstd: report["zstd"] == "1", answerTime: probe.took)
+        return (baseline, [])
+    }
+
+    private typealias Report = (_ code: String, _ message: String, _ remedy: String) -> Void
+
+    private func checkProcess(_ problem: Report) {
+        let port = spec.service.port
+        guard let process = Self.process(in: report) else {
+            let whence: String
+            switch spec.service.control {
+            case .systemd: whence = "the unit \(spec.service.unit ?? spec.service.name)"
+            case .pidfile, .script:
+                whence = spec.service.pidfile.map { "the pidfile \($0)" } ?? "a look through /proc"
+            }
+            if text("owner") == "other" {
+                problem(
+                    "process-unknown",
+                    "something listens on port \(port), but \(whence) names no live process",
+                    "find out who owns the port, and mend the pidfile or service.pidfile")
+            } else {
+                problem(
+                    "not-running", "the service is not running: \(whence) names no live process",
+                    "start it first; Sluice replaces a serving release, it does not start a fleet")
+            }
+            return
+        }
+        if process.pid == 1 {
+            problem(
+                "process-is-init", "\(process) is the host's init, whose children are all services",
+                "correct service.pidfile: it must name the service's own process")
+            return
+        }
+        switch text("owner") {
+        case "self", "child": break
+        case "unreadable":
+            problem(
+                "process-unreadable",
+                "\(process) belongs to another user: whether it owns port \(port) can't be seen",
+                "log in as the service's user, or set become: true")
+        default:
+            problem(
+                "port-not-owned",
+                "\(process) does not own port \(port): a stale pidfile, or another service",
+                "correct service.pidfile and service.port, or remove the stale pidfile")
+        }
+        if !Self.catches(spec.drain.signal, mask: text("cgt")) {
+            problem(
+                "signal-not-caught",
+                "\(process) does not catch SIG\(spec.drain.signal): sending it would end the process",
+                "add the ping-off handler that docs/service-contract.md describes to the service")
+        }
+    }
+
+    private func checkPlaces(_ problem: Report) {
+        let artifact = spec.artifact
+        let missing = text("missing").split(separator: " ")
+        if !missing.isEmpty {
+            problem(
+                "tools-missing", "the host lacks \(missing.joined(separator: ", "))",
+                "install them; they come with a minimal Debian, RHEL or Alpine")
+        }
+        switch text("kind") {
+        case "link" where currentRelease == nil || text("alive") != "1":
+            problem(
+                "current-dangling",
+                "\(artifact.currentLink) points to '\(text("current"))', which is no release of "
+                    + "\(artifact.releasesDirectory)",
+                "point it at a directory under \(artifact.releasesDirectory)")
+        case "link": break
+        case "other":
+            problem(
+                "current-not-a-link",
+                "\(artifact.currentLink) is not a symbolic link, so it can't be switched in one step",
+                "move it to \(artifact.releasesDirectory)/<id> and make \(artifact.currentLink) a link "
+                    + "to releases/<id>")
+        default:
+            problem(
+                "no-release",
+                "\(artifact.currentLink) does not exist: there is no release to go back to",
+                "put the running release under \(artifact.releasesDirectory)/<id> and link "
+                    + "\(artifact.currentLink) to releases/<id>")
+        }
+        if text("writable") != "1" {
+            problem(
+                "not-writable",
+                "\(artifact.root) can't be written by \(text("user").isEmpty ? "the login user" : text("user"))",
+                "mount it read-write, give the login user the directory, or set become: true")
+        }
+        // The archive and what it unpacks to lie side by side for a moment.
+        let need =
+            report["have"] == release.sha256 ? 0 : release.bytes * (release.form == .file ? 2 : 3)
+        if let free = number("free"), free * 1024 < need + (16 << 20) {
+            problem(
+                "disk-full",
+                "\(free / 1024) MiB are free under \(artifact.root), and about "
+                    + "\((need >> 20) + 16) MiB are needed",
+                "free some space, or lower artifact.keep")
+        }
+        if text("exists") == "1", report["have"] != release.sha256 {
+            problem(
+                "release-conflict",
+                "release \(release.id) is on the host already, with other content",
+                "give the release another id with --release")
+        }
+    }
+
+    /// The release id that `current` names, if it points into the releases directory.
+    private var currentRelease: String? {
+        let target = text("current")
+        for prefix in ["releases/", "./releases/", spec.artifact.releasesDirectory + "/"]
+        where target.hasPrefix(prefix) {
+            var id = target.dropFirst(prefix.count)
+            while id.last == "/" { id.removeLast() }
+            return ["", ".", ".."].contains(id) || id.contains("/") ? nil : String(id)
+        }
+        return nil
+    }
+
+    /// `current` is moved before a start; a process older than the last move runs what was
+    /// there before it.
+    private var startedBeforeLastMove: Bool {
+        guard let start = number("start"), let boot = number("btime"), let moved = number("moved"),
+            let hz = number("hz"), hz > 0
+        else { return false }
+        return boot + start / hz + 1 < moved
+    }
+
+    private func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
+}

@@ -1,0 +1,44 @@
+/// Lets one fleet at a time run in a process.
+///
+/// Tests run in parallel, and a fleet under load takes a whole small machine: two at once would
+/// measure each other. Who waits is let in in the order of asking.
+actor FleetTurn {
+    static let shared = FleetTurn()
+
+    private var isTaken = false
+    private var waiting: [(id: Int, continuation: CheckedContinuation<Bool, Never>)] = []
+    private var lastID = 0
+
+    /// Waits for the turn.
+    ///
+    /// - Throws: `CancellationError`; the turn is then not taken.
+    func take() async throws {
+        try Task.checkCancellation()
+        guard isTaken else {
+            isTaken = true
+            return
+        }
+        lastID += 1
+        let id = lastID
+        let isOurs = await withTaskCancellationHandler {
+            await withCheckedContinuation { waiting.append((id, $0)) }
+        } onCancel: {
+            Task { await self.giveUp(id) }
+        }
+        guard isOurs else { throw CancellationError() }
+    }
+
+    /// Passes the turn on.
+    func pass() {
+        if waiting.isEmpty {
+            isTaken = false
+        } else {
+            waiting.removeFirst().continuation.resume(returning: true)
+        }
+    }
+
+    private func giveUp(_ id: Int) {
+        guard let index = waiting.firstIndex(where: { $0.id == id }) else { return }
+        waiting.remove(at: index).continuation.resume(returning: false)
+    }
+}

@@ -1,0 +1,53 @@
+/// How to reach a host and how to become another user there, as its variables say.
+///
+/// Nil means that nothing was said, so that an ssh_config file may decide. There is no secret in
+/// it.
+package struct ConnectionSettings: Sendable, Hashable, Codable {
+    /// What to do about a host key that is not known yet or has changed.
+    package enum HostKeyChecking: String, Sendable, Hashable, Codable {
+        /// Refuse unknown and changed keys.
+        case yes
+        /// Accept any key.
+        case no
+        /// Accept and remember unknown keys, refuse changed ones.
+        case acceptNew = "accept-new"
+        /// Ask a person; off a terminal the same as `yes`.
+        case ask
+    }
+
+    /// Privilege escalation.
+    package struct Become: Sendable, Hashable, Codable {
+        package var user: String
+        /// `sudo`, `su` or `doas`.
+        package var method: String
+        /// The program; by default that of the method's name.
+        package var exe: String
+        /// Already split into words.
+        package var flags: [String]
+
+        package init(user: String, method: String, exe: String, flags: [String]) {
+            self.user = user
+            self.method = method
+            self.exe = exe
+            self.flags = flags
+        }
+    }
+
+    /// A name or an address; the inventory's name when no variable says otherwise.
+    package var address: String
+    package var port: Int?
+    package var user: String?
+    /// Private keys in the order in which to try them.
+    package var identityFiles: [String] = []
+    /// Offer only `identityFiles`, not what an agent holds.
+    package var identitiesOnly: Bool?
+    package var knownHostsFiles: [String] = []
+    package var hostKeyChecking: HostKeyChecking?
+    /// Seconds.
+    package var connectTimeout: Int?
+    /// As ssh writes it: `user@jump:port`, several with commas.
+    package var proxyJump: String?
+    package var become: Become?
+
+    package init(address: String) { self.address = address }
+}

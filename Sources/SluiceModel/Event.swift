@@ -1,0 +1,351 @@
+/// Something that happened in a rollout.
+///
+/// The journal stores the durable ones, and folding them gives the rollout's state; console,
+/// reports and history read the same type.
+package struct Event: Sendable, Hashable {
+    /// Raised when a stored field changes its meaning. Adding fields and types does not.
+    package static let schema = 1
+
+    /// From 1, without gaps among the durable events of a rollout; 0 for a transient one.
+    package var sequence: Int
+    package var at: Timestamp
+    package var kind: Kind
+
+    package init(sequence: Int, at: Timestamp, kind: Kind) {
+        self.sequence = sequence
+        self.at = at
+        self.kind = kind
+    }
+
+    package enum Kind: Sendable, Hashable {
+        case rolloutStarted(RolloutStarted)
+        case hookFinished(HookFinished)
+        case pushedAhead(StepFinished)
+        case batchStarted(BatchStarted)
+        /// The intent: durable before the step's first byte goes out.
+        case stepStarted(StepStarted)
+        /// `/ping` was seen to fail for the first time: the clock of the drain window starts.
+        case pingFailed(PingFailed)
+        case stepFinished(StepFinished)
+        /// Something that a reader of the journal should know about a host's step.
+        case note(Note)
+        case hostFailed(HostFailed)
+        case hostFinished(HostFinished)
+        case stopping(Stopping)
+        case interrupted(Interrupted)
+        case rolloutFinished(RolloutFinished)
+        /// Transient: what a host is doing right now.
+        case progress(Progress)
+    }
+
+    /// Whether the journal stores it.
+    package var isDurable: Bool {
+        if case .progress = kind { false } else { true }
+    }
+}
+
+extension Event {
+    package struct RolloutStarted: Sendable, Hashable, Codable {
+        package var rollout: String
+        package var service: String
+        package var release: String
+        package var hosts: [String]
+        /// Who started it: `user@machine`, for the history.
+        package var actor: String
+
+        package init(
+            rollout: String, service: String, release: String, hosts: [String], actor: String
+        ) {
+            self.rollout = rollout
+            self.service = service
+            self.release = release
+            self.hosts = hosts
+            self.actor = actor
+        }
+    }
+
+    package struct BatchStarted: Sendable, Hashable, Codable {
+        /// From 1.
+        package var batch: Int
+        package var of: Int
+        package var hosts: [String]
+
+        package init(batch: Int, of: Int, hosts: [String]) {
+            self.batch = batch
+            self.of = of
+            self.hosts = hosts
+        }
+    }
+
+    /// Whether a step is part of the way forward or of the way back.
+    package enum Path: String, Sendable, Hashable, Codable {
+        case forward
+        case restore
+    }
+
+    package struct StepStarted: Sendable, Hashable, Codable {
+        package var host: String
+        package var step: Step
+        package var path: Path = .forward
+        /// The process that the step is about to signal or has started from, if any.
+        package var process: ProcessIdentity? = nil
+
+        package init(
+            host: String, step: Step, path: Path = .forward, process: ProcessIdentity? = nil
+        ) {
+            self.host = host
+            self.step = step
+            self.path = path
+            self.process = process
+        }
+    }
+
+    package struct PingFailed: Sendable, Hashable, Codable {
+        package var host: String
+        /// The status or error that was seen.
+        package var answer: String
+
+        package init(host: String, answer: String) {
+            self.host = host
+            self.answer = answer
+        }
+    }
+
+    package enum StepOutcome: String, Sendable, Hashable, Codable {
+        case done
+        case skipped
+        case failed
+    }
+
+    package struct StepFinished: Sendable, Hashable, Codable {
+        package var host: String
+        package var step: Step
+        package var path: Path = .forward
+        package var outcome: StepOutcome
+        package var took: TimeSpan
+        /// What was seen, or why it was skipped or failed.
+        package var detail: String? = nil
+        /// The new process, after `start` or `verify`.
+        package var process: ProcessIdentity? = nil
+
+        package init(
+            host: String, step: Step, path: Path = .forward, outcome: StepOutcome,
+            took: TimeSpan, detail: String? = nil, process: ProcessIdentity? = nil
+        ) {
+            self.host = host
+            self.step = step
+            self.path = path
+            self.outcome = outcome
+            self.took = took
+            self.detail = detail
+            self.process = process
+        }
+    }
+
+    package struct HookFinished: Sendable, Hashable, Codable {
+        package var hook: String
+        package var place: String
+        package var succeeded: Bool
+        package var detail: String? = nil
+
+        package init(hook: String, place: String, succeeded: Bool, detail: String? = nil) {
+            self.hook = hook
+            self.place = place
+            self.succeeded = succeeded
+            self.detail = detail
+        }
+    }
+
+    package struct Note: Sendable, Hashable, Codable {
+        package enum Level: String, Sendable, Hashable, Codable {
+            case info
+            case warning
+        }
+
+        package var host: String? = nil
+        package var level: Level = .info
+        package var text: String
+
+        package init(host: String? = nil, level: Level = .info, text: String) {
+            self.host = host
+            self.level = level
+            self.text = text
+        }
+    }
+
+    /// A step failed for good, and this is what is done about it.
+    package struct HostFailed: Sendable, Hashable, Codable {
+        package enum Reaction: String, Sendable, Hashable, Codable {
+            /// Nothing to undo: the host serves as before.
+            case inService = "in_service"
+            /// Still in service, but the signal may yet take effect: watched through the
+            /// readmission window, and restored if it does.
+            case watch
+            /// The host is brought back on the release that it has or had.
+            case restore
+            /// Left as it is: `on_failure: halt`, or the way back failed.
+            case leave
+        }
+
+        package var host: String
+        package var step: Step
+        package var path: Path = .forward
+        package var message: String
+        package var remedy: String
+        package var reaction: Reaction
+
+        package init(
+            host: String, step: Step, path: Path = .forward, message: String, remedy: String,
+            reaction: Reaction
+        ) {
+            self.host = host
+            self.step = step
+            self.path = path
+            self.message = message
+            self.remedy = remedy
+            self.reaction = reaction
+        }
+    }
+
+    package enum HostResult: String, Sendable, Hashable, Codable {
+        case deployed
+        case upToDate = "up_to_date"
+        /// Back in service on the release that it had.
+        case restored
+        /// Failed before anything was changed; never left service.
+        case failedInService = "failed_in_service"
+        /// Never begun.
+        case untouched
+        /// Not in service, or not known to be: a person has to look.
+        case needsAttention = "needs_attention"
+    }
+
+    package struct HostFinished: Sendable, Hashable, Codable {
+        package var host: String
+        package var result: HostResult
+        package var releaseBefore: String? = nil
+        package var releaseAfter: String? = nil
+        /// From the first failing `/ping` to the end of the readmission window.
+        package var outOfRotation: TimeSpan? = nil
+        package var took: TimeSpan? = nil
+        /// For `needsAttention`: the command that a person should run.
+        package var command: String? = nil
+
+        package init(
+            host: String, result: HostResult, releaseBefore: String? = nil,
+            releaseAfter: String? = nil, outOfRotation: TimeSpan? = nil, took: TimeSpan? = nil,
+            command: String? = nil
+        ) {
+            self.host = host
+            self.result = result
+            self.releaseBefore = releaseBefore
+            self.releaseAfter = releaseAfter
+            self.outOfRotation = outOfRotation
+            self.took = took
+            self.command = command
+        }
+    }
+
+    package struct Stopping: Sendable, Hashable, Codable {
+        package var reason: String
+
+        package init(reason: String) {
+            self.reason = reason
+        }
+    }
+
+    package struct Interrupted: Sendable, Hashable, Codable {
+        /// 1: finish the host in hand; 2: restore it; 3: exit at once.
+        package var level: Int
+        package var signal: String
+
+        package init(level: Int, signal: String) {
+            self.level = level
+            self.signal = signal
+        }
+    }
+
+    package enum RolloutResult: String, Sendable, Hashable, Codable {
+        case succeeded
+        case failed
+        case interrupted
+        case needsAttention = "needs_attention"
+    }
+
+    package struct RolloutFinished: Sendable, Hashable, Codable {
+        package var result: RolloutResult
+        package var took: TimeSpan
+        package var deployed: Int
+        package var failed: Int
+        package var untouched: Int
+        package var needsAttention: Int
+
+        package init(
+            result: RolloutResult, took: TimeSpan, deployed: Int, failed: Int, untouched: Int,
+            needsAttention: Int
+        ) {
+            self.result = result
+            self.took = took
+            self.deployed = deployed
+            self.failed = failed
+            self.untouched = untouched
+            self.needsAttention = needsAttention
+        }
+    }
+
+    package struct Progress: Sendable, Hashable, Codable {
+        package var host: String
+        package var step: Step
+        package var path: Path = .forward
+        /// What it waits for, in a few words: `/ping 503, waiting out the drain window`.
+        package var activity: String
+        package var since: Timestamp
+        /// When the wait ends, or its limit is reached; `nil` where there is none.
+        package var until: Timestamp? = nil
+
+        package init(
+            host: String, step: Step, path: Path = .forward, activity: String, since: Timestamp,
+            until: Timestamp? = nil
+        ) {
+            self.host = host
+            self.step = step
+            self.path = path
+            self.activity = activity
+            self.since = since
+            self.until = until
+        }
+    }
+}
+
+/// How a rollout stands, folded from its events: what history and the live view show.
+package struct RolloutSummary: Sendable, Hashable, Codable {
+    package var rollout: String
+    package var service: String
+    package var release: String
+    package var actor: String
+    package var startedAt: Timestamp
+    package var finishedAt: Timestamp? = nil
+    package var result: Event.RolloutResult? = nil
+    package var hosts: Int
+    package var deployed: Int = 0
+    package var failed: Int = 0
+    package var needsAttention: Int = 0
+
+    package init(
+        rollout: String, service: String, release: String, actor: String, startedAt: Timestamp,
+        finishedAt: Timestamp? = nil, result: Event.RolloutResult? = nil, hosts: Int,
+        deployed: Int = 0, failed: Int = 0, needsAttention: Int = 0
+    ) {
+        self.rollout = rollout
+        self.service = service
+        self.release = release
+        self.actor = actor
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.result = result
+        self.hosts = hosts
+        self.deployed = deployed
+        self.failed = failed
+        self.needsAttention = needsAttention
+    }
+}

@@ -1,0 +1,238 @@
+/// The whole rollout as a value: what will be done, to whom, in what order, with which waits.
+///
+/// `plan` prints it and `deploy` runs it; neither adds anything that is not in here.
+package struct Plan: Sendable, Hashable, Codable {
+    /// Raised when a field changes its meaning; readers refuse a newer one.
+    package static let currentFormat = 1
+
+    package var format: Int = Plan.currentFormat
+    package var createdAt: Timestamp
+    /// The play's name.
+    package var name: String
+    package var service: String
+    package var release: ReleaseArtifact
+    /// The files that the plan was made from; a change in one makes a saved plan stale.
+    package var inputs: [InputDigest] = []
+    /// In the order of the rollout.
+    package var hosts: [HostPlan]
+    /// Hosts of the play that are counted for capacity and never touched.
+    package var peers: [HostSpec] = []
+    /// The names of `hosts`, batch by batch; those that are up to date are in none.
+    package var batches: [[String]]
+    package var budget: FailureBudget
+    /// The floor for the whole rollout: hosts of the play, peers included, in service.
+    package var minAvailable: Int
+    /// For each batch, how many hosts of the play must be in service while it is out; all that
+    /// are not in the batch unless the playbook says `min_available`.
+    package var batchMinimums: [Int] = []
+    package var admitWithin: TimeSpan
+    package var onFailure: FailureAction
+    package var beforeRollout: [Hook] = []
+    package var afterRollout: [Hook] = []
+    /// False for `plan --offline`: nothing was connected to, and the plan can't be run.
+    package var surveyed: Bool
+    package var warnings: [String] = []
+
+    package init(
+        format: Int = Plan.currentFormat, createdAt: Timestamp, name: String, service: String,
+        release: ReleaseArtifact, inputs: [InputDigest] = [], hosts: [HostPlan],
+        peers: [HostSpec] = [], batches: [[String]], budget: FailureBudget, minAvailable: Int,
+        batchMinimums: [Int] = [],
+        admitWithin: TimeSpan, onFailure: FailureAction, beforeRollout: [Hook] = [],
+        afterRollout: [Hook] = [], surveyed: Bool, warnings: [String] = []
+    ) {
+        self.format = format
+        self.createdAt = createdAt
+        self.name = name
+        self.service = service
+        self.release = release
+        self.inputs = inputs
+        self.hosts = hosts
+        self.peers = peers
+        self.batches = batches
+        self.budget = budget
+        self.minAvailable = minAvailable
+        self.batchMinimums = batchMinimums
+        self.admitWithin = admitWithin
+        self.onFailure = onFailure
+        self.beforeRollout = beforeRollout
+        self.afterRollout = afterRollout
+        self.surveyed = surveyed
+        self.warnings = warnings
+    }
+
+    package var hostsToDeploy: [HostPlan] { hosts.filter { $0.action == .deploy } }
+    package func host(_ name: String) -> HostPlan? { hosts.first { $0.name == name } }
+    /// Hosts that the balancer may send to when all is well.
+    package var fleetSize: Int { hosts.count + peers.count }
+}
+
+/// What is rolled out: the bytes' identity, not only their name.
+package struct ReleaseArtifact: Sendable, Hashable, Codable {
+    package enum Form: String, Sendable, Hashable, Codable {
+        case file
+        case tar
+        case tarGzip = "tar.gz"
+        case tarZstd = "tar.zst"
+        case tarXz = "tar.xz"
+
+        /// Whether the bytes are worth compressing for the transfer.
+        package var isCompressed: Bool { self == .tarGzip || self == .tarZstd || self == .tarXz }
+    }
+
+    /// The release's id: the name of its directory.
+    package var id: String
+    /// What the user named, for display.
+    package var source: String
+    /// The file name that a single-file release has in its directory.
+    package var fileName: String
+    package var form: Form
+    /// Of the bytes that are pushed, in lower-case hexadecimal.
+    package var sha256: String
+    /// Of the bytes that are pushed.
+    package var bytes: Int
+
+    package init(
+        id: String, source: String, fileName: String, form: Form, sha256: String, bytes: Int
+    ) {
+        self.id = id
+        self.source = source
+        self.fileName = fileName
+        self.form = form
+        self.sha256 = sha256
+        self.bytes = bytes
+    }
+}
+
+package struct InputDigest: Sendable, Hashable, Codable {
+    package var path: String
+    package var sha256: String
+
+    package init(path: String, sha256: String) {
+        self.path = path
+        self.sha256 = sha256
+    }
+}
+
+/// One host of a plan.
+package struct HostPlan: Sendable, Hashable, Codable {
+    package enum Action: String, Sendable, Hashable, Codable {
+        case deploy
+        case upToDate = "up-to-date"
+    }
+
+    package var spec: HostSpec
+    package var action: Action
+    /// What the survey saw; `nil` in an offline plan.
+    package var baseline: HostBaseline? = nil
+    package var windows: Windows
+    /// In the order in which they are done.
+    package var steps: [PlannedStep]
+    /// What brings the host back if a step after the drain fails.
+    package var restore: [PlannedStep]
+
+    package init(
+        spec: HostSpec, action: Action, baseline: HostBaseline? = nil, windows: Windows,
+        steps: [PlannedStep], restore: [PlannedStep]
+    ) {
+        self.spec = spec
+        self.action = action
+        self.baseline = baseline
+        self.windows = windows
+        self.steps = steps
+        self.restore = restore
+    }
+
+    package var name: String { spec.target.name }
+    package func step(_ kind: Step) -> PlannedStep? { steps.first { $0.step == kind } }
+}
+
+/// The steps that a host goes through, in the default order.
+package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
+    case beforeHost = "before_host"
+    case admit
+    case pingOff = "ping_off"
+    case drain
+    case connections
+    case push
+    case stop
+    case activate
+    case start
+    case verify
+    case readmit
+    case soak
+    case prune
+    case afterHost = "after_host"
+
+    /// Whether the host is out of rotation while this step runs.
+    package var isOutOfRotation: Bool {
+        switch self {
+        case .drain, .connections, .push, .stop, .activate, .start, .verify, .readmit: true
+        case .beforeHost, .admit, .pingOff, .soak, .prune, .afterHost: false
+        }
+    }
+}
+
+/// A step with the exact commands that it sends, for display and for execution alike.
+package struct PlannedStep: Sendable, Hashable, Codable {
+    package var step: Step
+    /// One line for people: what is done and for how long.
+    package var summary: String
+    package var commands: [RemoteCommand]
+    /// How long it takes when all is well; zero where nothing is known.
+    package var estimate: TimeSpan = .zero
+
+    package init(
+        step: Step, summary: String, commands: [RemoteCommand], estimate: TimeSpan = .zero
+    ) {
+        self.step = step
+        self.summary = summary
+        self.commands = commands
+        self.estimate = estimate
+    }
+
+    package func command(_ role: RemoteCommand.Role) -> RemoteCommand? {
+        commands.first { $0.role == role }
+    }
+}
+
+/// One POSIX sh script that is sent to a host as it stands.
+package struct RemoteCommand: Sendable, Hashable, Codable {
+    package enum Role: String, Sendable, Hashable, Codable, CaseIterable {
+        case survey, inspect, countConnections = "count_connections"
+        case pingOff = "ping_off"
+        case findRelease = "find_release"
+        case preparePush = "prepare_push"
+        case receive
+        case unpack
+        case terminate, kill, stop, activate, start, prune, hook
+        case restoreActivate = "restore_activate"
+        case restoreStart = "restore_start"
+    }
+
+    package enum Effect: String, Sendable, Hashable, Codable {
+        case read
+        case change
+    }
+
+    package var role: Role
+    package var effect: Effect
+    package var script: String
+    package var deadline: TimeSpan
+    /// For people: what it is for.
+    package var purpose: String
+    /// Commands that are repeated until something is seen, or only sent if it is.
+    package var condition: String? = nil
+
+    package init(
+        role: Role, effect: Effect, script: String, deadline: TimeSpan, purpose: String,
+        condition: String? = nil
+    ) {
+        self.role = role
+        self.effect = effect
+        self.script = script
+        self.deadline = deadline
+        self.purpose = purpose
+        self.condition = condition
+    }
+}

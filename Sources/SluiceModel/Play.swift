@@ -1,0 +1,367 @@
+/// One play of a playbook with every variable filled in, ready for the planner.
+package struct Play: Sendable, Hashable, Codable {
+    package var name: String
+    /// The host pattern that the play was written with.
+    package var pattern: String
+    /// The hosts to deploy to, in the order of the rollout (`order` is applied).
+    package var hosts: [HostSpec]
+    /// Hosts of the play that `--limit` left out: counted for capacity, never touched.
+    package var peers: [HostSpec] = []
+    package var serial: [BatchSize] = [.count(1)]
+    package var budget: FailureBudget = .count(0)
+    /// Hosts of the play that must answer their health check; all the others if `nil`.
+    package var minAvailable: BatchSize? = nil
+    /// How long admission waits for enough other hosts before the rollout stops.
+    package var admitWithin: TimeSpan = .seconds(60)
+    package var onFailure: FailureAction = .restore
+    package var beforeRollout: [Hook] = []
+    package var afterRollout: [Hook] = []
+
+    package init(
+        name: String, pattern: String, hosts: [HostSpec], peers: [HostSpec] = [],
+        serial: [BatchSize] = [.count(1)], budget: FailureBudget = .count(0),
+        minAvailable: BatchSize? = nil, admitWithin: TimeSpan = .seconds(60),
+        onFailure: FailureAction = .restore, beforeRollout: [Hook] = [],
+        afterRollout: [Hook] = []
+    ) {
+        self.name = name
+        self.pattern = pattern
+        self.hosts = hosts
+        self.peers = peers
+        self.serial = serial
+        self.budget = budget
+        self.minAvailable = minAvailable
+        self.admitWithin = admitWithin
+        self.onFailure = onFailure
+        self.beforeRollout = beforeRollout
+        self.afterRollout = afterRollout
+    }
+}
+
+/// One host as the inventory and the play describe it.
+package struct HostSpec: Sendable, Hashable, Codable {
+    package var target: HostTarget
+    package var service: ServiceSpec
+    package var artifact: ArtifactSpec
+    /// One for each balancer in front; never empty.
+    package var healthChecks: [HealthCheck]
+    package var drain: DrainPolicy = DrainPolicy()
+    package var stop: StopPolicy = StopPolicy()
+    package var verify: VerifyPolicy = VerifyPolicy()
+    package var readmit: WaitPolicy = .derived
+    package var soak: TimeSpan = .zero
+    package var hooks: HostHooks = HostHooks()
+
+    package init(
+        target: HostTarget, service: ServiceSpec, artifact: ArtifactSpec,
+        healthChecks: [HealthCheck], drain: DrainPolicy = DrainPolicy(),
+        stop: StopPolicy = StopPolicy(), verify: VerifyPolicy = VerifyPolicy(),
+        readmit: WaitPolicy = .derived, soak: TimeSpan = .zero, hooks: HostHooks = HostHooks()
+    ) {
+        self.target = target
+        self.service = service
+        self.artifact = artifact
+        self.healthChecks = healthChecks
+        self.drain = drain
+        self.stop = stop
+        self.verify = verify
+        self.readmit = readmit
+        self.soak = soak
+        self.hooks = hooks
+    }
+}
+
+/// How a host is reached, and as whom.
+package struct HostTarget: Sendable, Hashable, Codable {
+    /// The inventory's name, which is what people read.
+    package var name: String
+    /// What is connected to: `ansible_host`, else the name.
+    package var address: String
+    package var port: Int = 22
+    /// The login name; the local user's if `nil`.
+    package var user: String? = nil
+    package var keyFile: String? = nil
+    /// Files of known host keys; the user's and the system's if empty.
+    package var knownHostsFiles: [String] = []
+    package var identitiesOnly: Bool = false
+    package var connectTimeout: TimeSpan = .seconds(10)
+    package var become: Become? = nil
+    /// Hosts to go through, the nearest first.
+    package var jumps: [HostTarget] = []
+    /// Where the service answers, for probes from the controller; `address` if `nil`.
+    package var serviceAddress: String? = nil
+
+    package init(
+        name: String, address: String, port: Int = 22, user: String? = nil,
+        keyFile: String? = nil, knownHostsFiles: [String] = [], identitiesOnly: Bool = false,
+        connectTimeout: TimeSpan = .seconds(10), become: Become? = nil, jumps: [HostTarget] = [],
+        serviceAddress: String? = nil
+    ) {
+        self.name = name
+        self.address = address
+        self.port = port
+        self.user = user
+        self.keyFile = keyFile
+        self.knownHostsFiles = knownHostsFiles
+        self.identitiesOnly = identitiesOnly
+        self.connectTimeout = connectTimeout
+        self.become = become
+        self.jumps = jumps
+        self.serviceAddress = serviceAddress
+    }
+}
+
+/// Privilege escalation, as in Ansible.
+package struct Become: Sendable, Hashable, Codable {
+    package enum Method: String, Sendable, Hashable, Codable { case sudo }
+    package var method: Method = .sudo
+    package var user: String = "root"
+
+    package init(method: Method = .sudo, user: String = "root") {
+        self.method = method
+        self.user = user
+    }
+}
+
+/// How many hosts: `3` or `"25%"`.
+package enum BatchSize: Sendable, Hashable, Codable, CustomStringConvertible {
+    case count(Int)
+    case percent(Double)
+
+    /// Of a play of `total` hosts, rounded down but at least 1, as Ansible does for `serial`.
+    package func hosts(of total: Int) -> Int {
+        switch self {
+        case .count(let count): max(1, count)
+        case .percent(let percent): max(1, Int(Double(total) * percent / 100))
+        }
+    }
+
+    /// Of `total` hosts, rounded up: for a lower limit such as `min_available`.
+    package func atLeast(of total: Int) -> Int {
+        switch self {
+        case .count(let count): count
+        case .percent(let percent): Int((Double(total) * percent / 100).rounded(.up))
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .count(let count): return "\(count)"
+        case .percent(let percent):
+            return percent == percent.rounded() ? "\(Int(percent))%" : "\(percent)%"
+        }
+    }
+}
+
+/// How many hosts of the whole run may fail; more than that stops the rollout.
+package enum FailureBudget: Sendable, Hashable, Codable, CustomStringConvertible {
+    case count(Int)
+    case percent(Double)
+
+    /// Whether `failed` hosts of `total` are more than is allowed.
+    package func isExceeded(failed: Int, of total: Int) -> Bool {
+        switch self {
+        case .count(let limit): failed > limit
+        case .percent(let limit): Double(failed) * 100 > limit * Double(total)
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .count(let limit): "max_fail \(limit)"
+        case .percent(let limit): "max_fail_percentage \(BatchSize.percent(limit))"
+        }
+    }
+}
+
+package enum FailureAction: String, Sendable, Hashable, Codable, CaseIterable {
+    /// Bring the host back into service on the release that it had, then stop.
+    case restore
+    /// Leave the host as it is for a person to look at, then stop.
+    case halt
+}
+
+/// The program that is rolled, and how it is started and stopped.
+package struct ServiceSpec: Sendable, Hashable, Codable {
+    package enum ServiceControl: String, Sendable, Hashable, Codable, CaseIterable {
+        /// A pidfile says who runs; a command starts, signals stop.
+        case pidfile
+        /// Commands start and stop; the pidfile or the listening port says who runs.
+        case script
+        case systemd
+    }
+
+    package var name: String
+    /// The address that it listens on, where other services share the port; any if `nil`.
+    package var address: String? = nil
+    package var port: Int
+    package var control: ServiceControl
+    package var pidfile: String? = nil
+    package var unit: String? = nil
+    package var start: String? = nil
+    package var stop: String? = nil
+
+    package init(
+        name: String, address: String? = nil, port: Int, control: ServiceControl,
+        pidfile: String? = nil, unit: String? = nil, start: String? = nil, stop: String? = nil
+    ) {
+        self.name = name
+        self.address = address
+        self.port = port
+        self.control = control
+        self.pidfile = pidfile
+        self.unit = unit
+        self.start = start
+        self.stop = stop
+    }
+}
+
+/// What is rolled out, and where it goes.
+package struct ArtifactSpec: Sendable, Hashable, Codable {
+    package enum Push: String, Sendable, Hashable, Codable, CaseIterable {
+        /// After the drain window: the host's disk and network are at rest meanwhile.
+        case drained
+        /// To all hosts in parallel before the first drain.
+        case ahead
+    }
+
+    /// A file, a tar archive or a directory on the controller.
+    package var source: String
+    /// On the host: `ROOT/releases/ID`, and `ROOT/current` pointing at one of them.
+    package var root: String
+    package var push: Push = .drained
+    /// Releases that stay on the host, the running one and its predecessor among them.
+    package var keep: Int = 5
+
+    package init(source: String, root: String, push: Push = .drained, keep: Int = 5) {
+        self.source = source
+        self.root = root
+        self.push = push
+        self.keep = keep
+    }
+
+    package var currentLink: String { root + "/current" }
+    package var releasesDirectory: String { root + "/releases" }
+    package func directory(of release: String) -> String { releasesDirectory + "/" + release }
+}
+
+package struct DrainPolicy: Sendable, Hashable, Codable {
+    package struct Connections: Sendable, Hashable, Codable {
+        package enum Overdue: String, Sendable, Hashable, Codable, CaseIterable {
+            /// Go on, with a warning.
+            case proceed
+            /// The host fails and is restored.
+            case fail
+        }
+
+        /// Go on once fewer than this many connections are established.
+        package var below: Int = 1
+        package var within: TimeSpan = .seconds(60)
+        package var overdue: Overdue = .proceed
+
+        package init(below: Int = 1, within: TimeSpan = .seconds(60), overdue: Overdue = .proceed) {
+            self.below = below
+            self.within = within
+            self.overdue = overdue
+        }
+    }
+
+    /// Without the `SIG`.
+    package var signal: String = "USR2"
+    package var confirmWithin: TimeSpan = .seconds(5)
+    package var wait: WaitPolicy = .derived
+    package var connections: Connections? = Connections()
+
+    package init(
+        signal: String = "USR2", confirmWithin: TimeSpan = .seconds(5),
+        wait: WaitPolicy = .derived, connections: Connections? = Connections()
+    ) {
+        self.signal = signal
+        self.confirmWithin = confirmWithin
+        self.wait = wait
+        self.connections = connections
+    }
+}
+
+/// A wait that is derived from the health check, or one that the playbook fixed.
+package enum WaitPolicy: Sendable, Hashable, Codable {
+    /// `auto` in a playbook.
+    case derived
+    case fixed(TimeSpan)
+}
+
+package struct StopPolicy: Sendable, Hashable, Codable {
+    package var signal: String = "TERM"
+    package var grace: TimeSpan = .seconds(20)
+    /// Whether KILL follows when the grace period is over.
+    package var kill: Bool = true
+
+    package init(signal: String = "TERM", grace: TimeSpan = .seconds(20), kill: Bool = true) {
+        self.signal = signal
+        self.grace = grace
+        self.kill = kill
+    }
+}
+
+package struct VerifyPolicy: Sendable, Hashable, Codable {
+    /// How to ask the service which release answers.
+    package struct ReleaseProbe: Sendable, Hashable, Codable {
+        package var path: String
+        package var contains: String
+
+        package init(path: String, contains: String) {
+            self.path = path
+            self.contains = contains
+        }
+    }
+
+    /// From one question to the next.
+    package static let pace = TimeSpan.milliseconds(300)
+
+    package var within: TimeSpan = .seconds(60)
+    /// Passing answers in a row.
+    package var consecutive: Int = 3
+    package var release: ReleaseProbe? = nil
+
+    package init(
+        within: TimeSpan = .seconds(60), consecutive: Int = 3, release: ReleaseProbe? = nil
+    ) {
+        self.within = within
+        self.consecutive = consecutive
+        self.release = release
+    }
+}
+
+/// A command of the playbook's, at a fixed place of the rollout.
+package struct Hook: Sendable, Hashable, Codable {
+    package enum Place: String, Sendable, Hashable, Codable {
+        /// `run:`
+        case controller
+        /// `shell:`
+        case host
+    }
+
+    package var name: String
+    package var place: Place
+    package var command: String
+    package var timeout: TimeSpan = .seconds(60)
+
+    package init(name: String, place: Place, command: String, timeout: TimeSpan = .seconds(60)) {
+        self.name = name
+        self.place = place
+        self.command = command
+        self.timeout = timeout
+    }
+}
+
+package struct HostHooks: Sendable, Hashable, Codable {
+    package var before: [Hook] = []
+    package var after: [Hook] = []
+    package var onFailure: [Hook] = []
+
+    package init(before: [Hook] = [], after: [Hook] = [], onFailure: [Hook] = []) {
+        self.before = before
+        self.after = after
+        self.onFailure = onFailure
+    }
+}

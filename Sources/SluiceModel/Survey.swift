@@ -1,0 +1,127 @@
+/// Which process it is: a pid alone may be somebody else's by now.
+package struct ProcessIdentity: Sendable, Hashable, Codable, CustomStringConvertible {
+    package var pid: Int
+    /// Field 22 of `/proc/PID/stat`: clock ticks from boot to the start of the process.
+    package var startTicks: Int
+    /// Where `/proc/PID/exe` points, or the empty string if that may not be read.
+    package var executable: String
+    /// `/proc/sys/kernel/random/boot_id`.
+    package var bootID: String
+
+    package init(pid: Int, startTicks: Int, executable: String, bootID: String) {
+        self.pid = pid
+        self.startTicks = startTicks
+        self.executable = executable
+        self.bootID = bootID
+    }
+
+    package var description: String {
+        "pid \(pid)" + (executable.isEmpty ? "" : " (\(executable))")
+    }
+}
+
+/// What the survey saw of a host that it cleared.
+package struct HostBaseline: Sendable, Hashable, Codable {
+    package var process: ProcessIdentity
+    /// Where `current` points, as a release id; `nil` before the first deploy by Sluice.
+    package var release: String? = nil
+    /// The SHA-256 of the archive that the release came from, where the host has a record.
+    package var releaseSHA256: String? = nil
+    /// Whether the running process was started before `current` was last moved.
+    package var runsOlderRelease: Bool = false
+    /// The releases on the host, sorted by name.
+    package var releases: [String] = []
+    /// Whether the release to be deployed is there already with the right digest.
+    package var hasRelease: Bool = false
+    package var freeBytes: Int
+    /// Whether the host can unpack zstd, which makes a push smaller.
+    package var hasZstd: Bool = false
+    /// How long `/ping` took to answer.
+    package var answerTime: TimeSpan
+
+    package init(
+        process: ProcessIdentity, release: String? = nil, releaseSHA256: String? = nil,
+        runsOlderRelease: Bool = false, releases: [String] = [], hasRelease: Bool = false,
+        freeBytes: Int, hasZstd: Bool = false, answerTime: TimeSpan
+    ) {
+        self.process = process
+        self.release = release
+        self.releaseSHA256 = releaseSHA256
+        self.runsOlderRelease = runsOlderRelease
+        self.releases = releases
+        self.hasRelease = hasRelease
+        self.freeBytes = freeBytes
+        self.hasZstd = hasZstd
+        self.answerTime = answerTime
+    }
+}
+
+/// The result of one health probe.
+package struct ProbeResult: Sendable, Hashable, Codable {
+    package enum Verdict: String, Sendable, Hashable, Codable {
+        /// Every balancer's expectation is met.
+        case passing
+        /// None is.
+        case failing
+        /// Several balancers are modelled, and they disagree.
+        case mixed
+        /// No probe could be made at all (the SSH connection for it is down): proves nothing.
+        case unknown
+    }
+
+    package var verdict: Verdict
+    /// The status that came, if any did.
+    package var status: Int? = nil
+    /// What went wrong instead, for people.
+    package var error: String? = nil
+    package var took: TimeSpan
+    /// The start of the body, for asking which release answers.
+    package var body: String? = nil
+
+    package init(
+        verdict: Verdict, status: Int? = nil, error: String? = nil, took: TimeSpan,
+        body: String? = nil
+    ) {
+        self.verdict = verdict
+        self.status = status
+        self.error = error
+        self.took = took
+        self.body = body
+    }
+
+    package var text: String {
+        if let status { return "\(status)" }
+        return error ?? verdict.rawValue
+    }
+}
+
+/// What became of one remote command.
+package enum CommandOutcome: Sendable, Hashable, Codable {
+    /// Exit status 0, with the values of its machine-readable line.
+    case succeeded(Report)
+    /// Any other exit status, with what it said on standard error.
+    case failed(status: Int, message: String)
+    /// It was sent and no status came back: it may have run.
+    case unknown(reason: String)
+    /// It was not sent: the host could not be reached. `code` is a stable word for why, for example
+    /// `host-key-unknown`.
+    case unreachable(reason: String, remedy: String, code: String = "unreachable")
+
+    package typealias Report = [String: String]
+}
+
+/// Why a host, or the whole fleet, was not cleared.
+package struct SurveyProblem: Sendable, Hashable, Codable {
+    /// A stable word for programs, for example `signal-not-caught`.
+    package var code: String
+    package var host: String?
+    package var message: String
+    package var remedy: String
+
+    package init(code: String, host: String? = nil, message: String, remedy: String) {
+        self.code = code
+        self.host = host
+        self.message = message
+        self.remedy = remedy
+    }
+}

@@ -1,0 +1,38 @@
+/// A variable's value, as inventories, playbooks and `-e` hold it.
+///
+/// Dictionaries keep no order: whoever prints one sorts its keys, so that no output depends on
+/// the hashing of a process.
+package indirect enum Value: Sendable, Hashable {
+    case null
+    case bool(Bool)
+    case int(Int)
+    case double(Double)
+    case string(String)
+    case list([Value])
+    case dict([String: Value])
+    /// A text that ansible-vault encrypted, as it stands in the file. Only who decrypts it may look
+    /// inside; whoever needs the plain value has to fail, and say that it is encrypted.
+    case vault(String)
+
+    /// The text that a template shows for this value; Python's spelling for `True` and `None`,
+    /// since that is what the same inventory gives under Ansible.
+    package var text: String {
+        switch self {
+        case .null: "None"
+        case .bool(let value): value ? "True" : "False"
+        case .int(let value): String(value)
+        case .double(let value): String(value)
+        case .string(let value): value
+        case .vault: "<encrypted by ansible-vault>"
+        case .list(let values): "[" + values.map(\.quoted).joined(separator: ", ") + "]"
+        case .dict(let values):
+            "{"
+                + values.sorted { $0.key < $1.key }
+                .map { "'\($0.key)': \($0.value.quoted)" }.joined(separator: ", ") + "}"
+        }
+    }
+
+    private var quoted: String {
+        if case .string(let value) = self { "'\(value)'" } else { text }
+    }
+}

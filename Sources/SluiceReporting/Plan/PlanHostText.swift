@@ -1,0 +1,226 @@
+import SluiceModel
+
+/// One host of a plan with every command that is sent to it.
+struct PlanHostText {
+    let host: HostPlan
+    let plan: Plan
+    /// Where scripts that are printed elsewhere are found; `nil` to print each where it is sent.
+    let scripts: PlanScripts?
+    /// For every host but the first, if scripts are printed once.
+    private let likeness: HostLikeness?
+
+    init(_ host: HostPlan, of plan: Plan, scripts: PlanScripts?) {
+        self.host = host
+        self.plan = plan
+        self.scripts = scripts
+        likeness =
+            if let scripts, scripts.reference.name != host.name {
+                HostLikeness(host, reference: scripts.reference)
+            } else {
+                nil
+            }
+    }
+
+    func render(_ page: inout Page) {
+        page.blank()
+        let place = plan.batches.firstIndex { $0.contains(host.name) }
+            .map { ", batch \($0 + 1) of \(plan.batches.count)" }
+        page.line("Host \(host.name)\(place ?? "")", .strong)
+        page.field("reached", Self.reached(host.spec.target))
+        if let baseline = host.baseline { page.field("now", Self.now(baseline)) }
+        page.field(
+            "time",
+            "about \(Words.span(host.estimateInBatch)), out of rotation for"
+                + " \(Words.span(host.estimateOut))")
+        if let likeness {
+            let like = likeness.reference.name
+            page.field(
+                "commands",
+                likeness.differences.map { "those of \(like), word for word, with \($0)" }
+                    ?? "exactly those of \(like)")
+        }
+        for (index, step) in host.steps.enumerated() {
+            render(step, number: index + 1, .forward, &page)
+            for hook in host.hooks(at: step) { hook.render(&page, indent: 6) }
+        }
+        wayBack(&page)
+    }
+
+    private func wayBack(_ page: inout Page) {
+        page.blank()
+        guard plan.onFailure == .restore else {
+            page.wrapped(
+                "If a step fails after ping-off: the host is left as it is (on_failure halt).",
+                indent: 2)
+            return
+        }
+        let back =
+            "If a step fails after ping-off, \(host.name) goes back to"
+            + " \(host.baseline?.release ?? "the release that it had")"
+        if let likeness, likeness.hasSameWayBack {
+            page.wrapped("\(back), as \(likeness.reference.name) would.", indent: 2)
+        } else {
+            page.wrapped(back + ":", indent: 2)
+            for (index, step) in host.restore.enumerated() {
+                render(step, number: index + 1, .restore, &page)
+            }
+        }
+        guard !host.spec.hooks.onFailure.isEmpty else { return }
+        page.wrapped("and, for the failed host:", indent: 2)
+        for hook in host.spec.hooks.onFailure { hook.render(&page, indent: 6) }
+    }
+
+    static func reached(_ target: HostTarget) -> String {
+        let user = target.user.map { $0 + "@" } ?? ""
+        let become = target.become.map { ", then \($0.method.rawValue) to \($0.user)" } ?? ""
+        return "\(user)\(target.address):\(target.port)\(become)"
+    }
+
+    static func now(_ baseline: HostBaseline) -> String {
+        var parts = [baseline.release.map { "release \($0)" } ?? "no release of Sluice's yet"]
+        if baseline.runsOlderRelease { parts.append("but the process is older than that") }
+        parts.append("\(baseline.process)")
+        parts.append("answers in \(baseline.answerTime)")
+        parts.append("\(Words.bytes(baseline.freeBytes)) free")
+        if baseline.hasRelease { parts.append("has the new release's files") }
+        return parts.joined(separator: ", ")
+    }
+
+    private func render(
+        _ step: PlannedStep, number: Int, _ path: Event.Path, _ page: inout Page
+    ) {
+        var line = Line()
+        line.add(DisplayWidth.padLeft("\(number)", to: 4) + ". ")
+        line.add(DisplayWidth.pad(Words.step(step.step), to: Words.stepWidth + 2), .accent)
+        let indent = line.width
+        let window = window(of: step.step)
+        // A window's summary says how long already.
+        let time =
+            step.estimate > .zero && window == nil ? " (about \(Words.span(step.estimate)))" : ""
+        let ahead =
+            step.step == .push && host.isPushedAhead
+            ? " (ahead: to all hosts, before the first drain)" : ""
+        let isElsewhere = isPrintedElsewhere(step, path)
+        let like = isElsewhere ? likeness.map { " [as on \($0.reference.name)]" } ?? "" : ""
+        let words = Words.wrap(
+            step.summary + ahead + time + like, width: max(20, Page.width - indent))
+        for (index, part) in words.enumerated() {
+            if index > 0 { line = Line(String(repeating: " ", count: indent)) }
+            line.add(part)
+            page.line(line)
+        }
+        if let window, window.forced == nil, path == .forward {
+            page.raw(
+                String(repeating: " ", count: indent) + "\(window.total) = \(window.figures)",
+                .faint)
+        }
+        guard !isElsewhere else { return }
+        for command in step.commands { render(command, at: number, path, &page) }
+    }
+
+    /// Whether a step's line says all, because its commands are the first host's. Signals never:
+    /// whom they go to is for each host to be read.
+    private func isPrintedElsewhere(_ step: PlannedStep, _ path: Event.Path) -> Bool {
+        guard let likeness, !step.commands.isEmpty else { return false }
+        let others = path == .forward ? likeness.reference.steps : likeness.reference.restore
+        return likeness.isAlike(step, others) && !step.commands.contains { $0.role.isSignal }
+    }
+
+    private func render(
+        _ command: RemoteCommand, at number: Int, _ path: Event.Path, _ page: inout Page
+    ) {
+        guard let scripts else { return command.render(&page, indent: 6) }
+        if let name = name(of: command, scripts) {
+            return page.wrapped(
+                "# \(name) \(command.condition ?? command.purpose)", indent: 6, hanging: 8,
+                tone: .faint)
+        }
+        if path == .restore, let step = PlanScripts.forwardStep(of: command, in: host) {
+            let condition = command.condition.map { ", \($0)" } ?? ""
+            return page.wrapped(
+                "# \(command.purpose): as in step \(step) above\(condition)", indent: 6,
+                hanging: 8, tone: .warning)
+        }
+        if path == .forward,
+            let (step, count) = PlanScripts.beginning(of: command, at: number, in: host)
+        {
+            return command.render(&page, indent: 6, omitting: count, of: step)
+        }
+        command.render(&page, indent: 6)
+    }
+
+    private func name(of command: RemoteCommand, _ scripts: PlanScripts) -> String? {
+        guard let likeness else { return scripts.name(of: command) }
+        return likeness.model(of: command).flatMap(scripts.name)
+    }
+
+    private func window(of step: Step) -> WaitWindow? {
+        switch step {
+        case .drain: host.windows.drain
+        case .readmit: host.windows.readmission
+        default: nil
+        }
+    }
+}
+
+extension PlanScripts {
+    /// The text of the scripts that steps name.
+    func render(_ page: inout Page, isOnly: Bool) {
+        let readOnly = readOnly
+        guard !readOnly.isEmpty else { return }
+        page.blank()
+        let whose = isOnly ? "" : ", as they are sent to \(reference.name)"
+        page.line("Scripts that only read\(whose)", .strong)
+        for command in readOnly {
+            let name = name(of: command) ?? ""
+            page.wrapped(
+                "\(name) \(command.purpose) (reads; at most \(command.deadline))", indent: 2,
+                hanging: 4, tone: .faint)
+            page.verbatim(command.script, indent: 6)
+        }
+    }
+}
+
+extension HostPlan {
+    /// The hooks of a step that are not among its commands: those that run on the controller.
+    func hooks(at step: PlannedStep) -> [Hook] {
+        let hooks: [Hook]
+        switch step.step {
+        case .beforeHost: hooks = spec.hooks.before
+        case .afterHost: hooks = spec.hooks.after
+        default: return []
+        }
+        return hooks.filter { $0.place == .controller || step.commands.isEmpty }
+    }
+}
+
+extension RemoteCommand {
+    /// `changes the host`, the limit and the condition, in brackets.
+    var terms: String {
+        let parts = [effect == .change ? "changes" : "reads", "at most \(deadline)", condition]
+        return parts.compactMap(\.self).joined(separator: "; ")
+    }
+
+    /// - Parameter omitted: Lines at the beginning that are those of a step before.
+    func render(_ page: inout Page, indent: Int, omitting omitted: Int = 0, of step: Int = 0) {
+        page.wrapped(
+            "# \(purpose) (\(terms))", indent: indent, hanging: indent + 2,
+            tone: effect == .change ? .warning : .faint)
+        guard omitted > 0 else { return page.verbatim(script, indent: indent + 2) }
+        let lines = script.split(separator: "\n", omittingEmptySubsequences: false)
+        page.raw(
+            String(repeating: " ", count: indent + 2)
+                + "(first the \(omitted) lines with which the script of step \(step) begins, then)",
+            .faint)
+        page.verbatim(lines.dropFirst(omitted).joined(separator: "\n"), indent: indent + 2)
+    }
+}
+
+extension Hook {
+    func render(_ page: inout Page, indent: Int) {
+        let space = String(repeating: " ", count: indent)
+        let place = place == .controller ? "on this machine" : "on the host"
+        page.raw("\(space)# \(name) (\(place); at most \(timeout))", .warning)
+        page.verbatim(command, indent: indent + 2)
+    }
+}

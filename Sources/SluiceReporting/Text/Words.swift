@@ -1,0 +1,156 @@
+import SluiceModel
+
+/// Spellings that all renderers share.
+enum Words {
+    /// A span as precise as a reader can use it: `340ms`, `4.4s`, `1m05s`, `2h03m`.
+    static func span(_ span: TimeSpan) -> String {
+        let ms = span.milliseconds
+        if ms < 0 { return "-" + self.span(TimeSpan(milliseconds: -ms)) }
+        if ms == 0 { return "0s" }
+        if ms < 1000 { return "\(ms)ms" }
+        if ms < 9950 {
+            let tenths = (ms + 50) / 100
+            return tenths % 10 == 0 ? "\(tenths / 10)s" : "\(tenths / 10).\(tenths % 10)s"
+        }
+        let seconds = (ms + 500) / 1000
+        if seconds < 60 { return "\(seconds)s" }
+        if seconds < 3600 { return "\(seconds / 60)m\(two(seconds % 60))s" }
+        let minutes = (seconds + 30) / 60
+        return "\(minutes / 60)h\(two(minutes % 60))m"
+    }
+
+    /// In whole seconds, so that a countdown does not flicker.
+    static func countdown(_ span: TimeSpan) -> String {
+        let seconds = max(0, (span.milliseconds + 999) / 1000)
+        return seconds == 0 ? "0s" : self.span(.seconds(seconds))
+    }
+
+    static func bytes(_ count: Int) -> String {
+        if count < 1000 { return "\(count) B" }
+        var value = Double(count)
+        for unit in ["kB", "MB", "GB", "TB"] {
+            value /= 1000
+            if value < 999.95 || unit == "TB" {
+                let tenths = Int((value * 10).rounded())
+                return "\(tenths / 10).\(tenths % 10) \(unit)"
+            }
+        }
+        return "\(count) B"
+    }
+
+    /// What was seen in a step, for a line: processes by pid alone, sizes rounded.
+    static func brief(_ detail: String) -> String {
+        detail.replacing(/(pid \d+) \(\/[^)]*\)/) { $0.output.1 }
+            .replacing(/\b(\d{4,}) bytes\b/) { Int($0.output.1).map(bytes) ?? "\($0.output.0)" }
+    }
+
+    static func count(_ number: Int, _ noun: String) -> String {
+        "\(number) \(noun)\(number == 1 ? "" : "s")"
+    }
+
+    /// `gw-1, gw-2, gw-3 (+37)`.
+    static func names(_ names: [String], atMost limit: Int = 8) -> String {
+        guard names.count > limit + 1 else { return names.joined(separator: ", ") }
+        return names.prefix(limit).joined(separator: ", ") + ", ... (+\(names.count - limit))"
+    }
+
+    static func day(_ time: Timestamp) -> String {
+        let text = time.description
+        return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z"
+    }
+
+    static func step(_ step: Step) -> String {
+        switch step {
+        case .beforeHost: "before host"
+        case .admit: "admit"
+        case .pingOff: "ping-off"
+        case .drain: "drain"
+        case .connections: "connections"
+        case .push: "push"
+        case .stop: "stop"
+        case .activate: "activate"
+        case .start: "start"
+        case .verify: "verify"
+        case .readmit: "readmit"
+        case .soak: "soak"
+        case .prune: "prune"
+        case .afterHost: "after host"
+        }
+    }
+
+    /// The longest of them.
+    static let stepWidth = 11
+
+    static func step(_ step: Step, on path: Event.Path) -> String {
+        path == .forward ? self.step(step) : "restore: " + self.step(step)
+    }
+
+    static func result(_ result: Event.HostResult) -> String {
+        switch result {
+        case .deployed: "deployed"
+        case .upToDate: "up to date"
+        case .restored: "restored"
+        case .failedInService: "failed, in service"
+        case .untouched: "untouched"
+        case .needsAttention: "needs attention"
+        }
+    }
+
+    static func result(_ result: Event.RolloutResult) -> String {
+        switch result {
+        case .succeeded: "succeeded"
+        case .failed: "failed"
+        case .interrupted: "interrupted"
+        case .needsAttention: "needs attention"
+        }
+    }
+
+    static func mark(_ result: Event.HostResult) -> Mark {
+        switch result {
+        case .deployed, .upToDate: .good
+        case .restored: .restoring
+        case .failedInService: .warning
+        case .needsAttention: .bad
+        case .untouched: .waiting
+        }
+    }
+
+    /// `v1 -> v2`, or what is known of it.
+    static func releases(_ before: String?, _ after: String?, _ style: Style) -> String {
+        switch (before, after) {
+        case (let before?, let after?) where before == after: before
+        case (let before?, let after?): "\(before) \(style.arrow) \(after)"
+        case (nil, let after?): "(none) \(style.arrow) \(after)"
+        case (let before?, nil): before
+        case (nil, nil): ""
+        }
+    }
+
+    /// Words on lines of at most `width` columns; a word that is longer has one of its own.
+    ///
+    /// - Parameter first: The columns of the first line, where it begins beside something.
+    static func wrap(_ text: String, width: Int, first: Int? = nil) -> [String] {
+        var lines: [String] = []
+        for paragraph in Sanitised.lines(text) {
+            var line = ""
+            for word in paragraph.split(separator: " ") {
+                if line.isEmpty {
+                    line = String(word)
+                } else if DisplayWidth.of(line) + 1 + DisplayWidth.of(word)
+                    <= (lines.isEmpty ? first ?? width : width)
+                {
+                    line += " " + word
+                } else {
+                    lines.append(line)
+                    line = String(word)
+                }
+            }
+            lines.append(line)
+        }
+        return lines
+    }
+
+    private static func two(_ number: Int) -> String {
+        number < 10 ? "0\(number)" : "\(number)"
+    }
+}

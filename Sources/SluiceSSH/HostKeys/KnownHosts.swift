@@ -1,0 +1,175 @@
+// known_hosts files, as OpenSSH reads them (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+import Crypto
+import FoundationEssentials
+
+/// The host keys that known_hosts files hold, and the verdict on the one that a host shows.
+struct KnownHosts: Sendable {
+    enum Marker: Sendable { case none, revoked, certificateAuthority }
+
+    enum Names: Sendable {
+        case hashed(salt: [UInt8], hash: [UInt8])
+        case patterns([(negated: Bool, pattern: String)])
+    }
+
+    struct Entry: Sendable {
+        let marker: Marker
+        let names: Names
+        let key: PublicKey
+        let file: String
+        /// Counted from 1.
+        let line: Int
+    }
+
+    enum Verdict: Sendable {
+        case trusted
+        /// Keys of this type are known, and this is none of them.
+        case changed([Entry])
+        case revoked(Entry)
+        /// The host is known by a certificate authority only.
+        case certificateAuthority(Entry)
+        /// Keys of other types may be known.
+        case unknown(others: [Entry])
+    }
+
+    private(set) var entries: [Entry] = []
+
+    init() {}
+
+    /// Missing files are empty ones; others that cannot be read throw `SystemError`.
+    init(files: [String]) throws {
+        for file in files {
+            do {
+                let bytes = try readSmallFile(file)
+                add(String(decoding: bytes, as: UTF8.self), file: file)
+            } catch let error as SystemError where error.number == 2 || error.number == 20 {
+                continue
+            }
+        }
+    }
+
+    /// Lines that are not entries are skipped, as OpenSSH does.
+    mutating func add(_ text: String, file: String) {
+        var number = 0
+        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
+            number += 1
+            var words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })[...]
+            guard let first = words.first, !first.hasPrefix("#") else { continue }
+            var marker = Marker.none
+            if first.hasPrefix("@") {
+                switch first {
+                case "@revoked": marker = .revoked
+                case "@cert-authority": marker = .certificateAuthority
+                default: continue
+                }
+                words = words.dropFirst()
+            }
+            guard words.count >= 3, let names = Self.names(String(words[words.startIndex])),
+                let data = Data(base64Encoded: String(words[words.startIndex + 2]))
+            else { continue }
+            let key = PublicKey(blob: Array(data))
+            guard key.type == words[words.startIndex + 1] else { continue }
+            entries.append(
+                Entry(marker: marker, names: names, key: key, file: file, line: number))
+        }
+    }
+
+    private static func names(_ word: String) -> Names? {
+        if word.hasPrefix("|") {
+            let parts = word.split(separator: "|", omittingEmptySubsequences: false)
+            guard parts.count == 4, parts[1] == "1",
+                let salt = Data(base64Encoded: String(parts[2])),
+                let hash = Data(base64Encoded: String(parts[3]))
+            else { return nil }
+            return .hashed(salt: Array(salt), hash: Array(hash))
+        }
+        let patterns = word.split(separator: ",").map { part in
+            let negated = part.hasPrefix("!")
+            return (negated, (negated ? part.dropFirst() : part).lowercased())
+        }
+        return patterns.isEmpty ? nil : .patterns(patterns)
+    }
+
+    // MARK: Questions
+
+    func verdict(host: String, port: Int, alias: String?, key: PublicKey) -> Verdict {
+        let name = Self.name(host: host, port: port, alias: alias)
+        // A key that is revoked for the plain name is not wanted on another port either.
+        let bare = (alias ?? host).lowercased()
+        let broad = entries.filter { $0.matches(name) || $0.matches(bare) }
+        if let entry = broad.first(where: { $0.marker == .revoked && $0.key == key }) {
+            return .revoked(entry)
+        }
+        let here = entries.filter { $0.matches(name) }
+        let plain = here.filter { $0.marker == .none }
+        if plain.contains(where: { $0.key == key }) { return .trusted }
+        let sameType = plain.filter { $0.key.type == key.type }
+        if !sameType.isEmpty { return .changed(sameType) }
+        // As OpenSSH does, an entry without a port vouches for other ports if its key is this.
+        if broad.contains(where: { $0.marker == .none && $0.key == key }) { return .trusted }
+        if plain.isEmpty, let entry = here.first(where: { $0.marker == .certificateAuthority }) {
+            return .certificateAuthority(entry)
+        }
+        return .unknown(others: plain)
+    }
+
+    /// The types of the keys that are known for a host, so that it is asked for one of these.
+    func types(host: String, port: Int, alias: String?) -> [String] {
+        let name = Self.name(host: host, port: port, alias: alias)
+        let bare = (alias ?? host).lowercased()
+        let known = entries.filter { $0.marker == .none }
+        let here = known.filter { $0.matches(name) }
+        return (here.isEmpty ? known.filter { $0.matches(bare) } : here).map(\.key.type)
+    }
+
+    /// What the host is called in the file: `[host]:port` off port 22.
+    static func name(host: String, port: Int, alias: String?) -> String {
+        if let alias { return alias.lowercased() }
+        return port == 22 ? host.lowercased() : "[\(host.lowercased())]:\(port)"
+    }
+}
+
+extension KnownHosts.Entry {
+    /// `name` is lower case.
+    func matches(_ name: String) -> Bool {
+        switch names {
+        case .hashed(let salt, let hash):
+            var code = HMAC<Insecure.SHA1>(key: SymmetricKey(data: salt))
+            code.update(data: Array(name.utf8))
+            return Array(code.finalize()) == hash
+        case .patterns(let patterns):
+            var matched = false
+            for (negated, pattern) in patterns where wildcard(pattern, matches: name) {
+                if negated { return false }
+                matched = true
+            }
+            return matched
+        }
+    }
+}
+
+/// Whether a pattern with `*` and `?` covers the whole name.
+///
+/// Linear in both: on a mismatch only the last star is widened.
+func wildcard(_ pattern: String, matches name: String) -> Bool {
+    let pattern = Array(pattern.utf8)
+    let name = Array(name.utf8)
+    var p = 0
+    var n = 0
+    var star: (pattern: Int, name: Int)?
+    while n < name.count {
+        if p < pattern.count, pattern[p] == UInt8(ascii: "*") {
+            star = (p, n)
+            p += 1
+        } else if p < pattern.count, pattern[p] == name[n] || pattern[p] == UInt8(ascii: "?") {
+            p += 1
+            n += 1
+        } else if let last = star {
+            star = (last.pattern, last.name + 1)
+            p = last.pattern + 1
+            n = last.name + 1
+        } else {
+            return false
+        }
+    }
+    return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
+}

@@ -1,0 +1,94 @@
+import CLibSSH2
+import Glibc
+import Synchronization
+
+/// An address to connect to, as the C library wants it.
+struct SocketAddress: Sendable, Hashable {
+    let family: Int32
+    let bytes: [UInt8]
+    /// Numeric, for messages.
+    let text: String
+}
+
+/// Names to addresses, off the reactor: `getaddrinfo` blocks, and knows no deadline.
+enum Resolver {
+    private final class Answer: Sendable {
+        let result = Mutex<Result<[SocketAddress], LookupError>?>(nil)
+    }
+
+    struct LookupError: Error, CustomStringConvertible {
+        let number: Int32
+        var description: String {
+            guard let text = unsafe gai_strerror(number) else { return "error \(number)" }
+            return unsafe String(cString: text)
+        }
+    }
+
+    /// Throws an `SSHError` with the code `dns`, also where the deadline passes.
+    static func addresses(
+        of endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
+    ) async throws -> [SocketAddress] {
+        let (host, port) = (endpoint.host, endpoint.port)
+        // An address needs no thread.
+        if case .success(let addresses) = look(up: host, port, flags: AI_NUMERICHOST) {
+            return addresses
+        }
+        let operation = "look up the address"
+        let answer = Answer()
+        let reactor = io.reactor
+        let id = reactor.reserve()
+        let status = startThread(named: "sluice-lookup") {
+            let result = look(up: host, port, flags: 0)
+            answer.result.withLock { $0 = result }
+            reactor.wake(id, .ready)
+        }
+        if status != 0 { reactor.wake(id, .ready) }
+        do {
+            try await io.wait(id, until: deadline, operation)
+        } catch let error as SSHError where error.code == .timedOut {
+            throw failure(endpoint, operation, error)
+        }
+        switch answer.result.withLock({ $0 }) {
+        case .success(let addresses): return addresses
+        case .failure(let error): throw failure(endpoint, operation, error)
+        case nil: throw failure(endpoint, operation, SystemError(number: status))
+        }
+    }
+
+    private static func failure(
+        _ endpoint: SSHEndpoint, _ operation: String, _ cause: any Error
+    ) -> SSHError {
+        SSHError(
+            .dns, host: endpoint.label, operation: operation,
+            "\(endpoint.label): no address was found for \(endpoint.host)",
+            remedy: "check the name, or set ansible_host to the host's address", cause: cause)
+    }
+
+    private static func look(
+        up host: String, _ port: Int, flags: Int32
+    ) -> Result<[SocketAddress], LookupError> {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = flags
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = unsafe getaddrinfo(host, String(port), &hints, &list)
+        guard status == 0 else { return .failure(LookupError(number: status)) }
+        defer { unsafe freeaddrinfo(list) }
+        var addresses: [SocketAddress] = []
+        var next = unsafe list
+        while let entry = unsafe next {
+            let info = unsafe entry.pointee
+            unsafe next = info.ai_next
+            guard let address = unsafe info.ai_addr else { continue }
+            let bytes = unsafe Array(
+                UnsafeRawBufferPointer(start: address, count: Int(info.ai_addrlen)))
+            var name = [CChar](repeating: 0, count: 64)
+            let named = unsafe getnameinfo(
+                address, info.ai_addrlen, &name, socklen_t(name.count), nil, 0, NI_NUMERICHOST)
+            let text = unsafe named == 0 ? String(cString: &name) : host
+            let found = unsafe SocketAddress(family: info.ai_family, bytes: bytes, text: text)
+            if !addresses.contains(found) { addresses.append(found) }
+        }
+        return .success(addresses)
+    }
+}

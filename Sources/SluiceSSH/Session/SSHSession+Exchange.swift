@@ -1,0 +1,29 @@
+import CLibSSH2
+
+extension SSHSession {
+    /// Sends bytes to a port that the host can reach and reads the answer to its end.
+    ///
+    /// The sending side stays open meanwhile: some HTTP servers drop a request whose sender has
+    /// closed. At most `maxResponse` bytes are read; then the connection is closed.
+    func exchange(
+        host: String, port: Int, request: [UInt8], maxResponse: Int,
+        until deadline: ContinuousClock.Instant
+    ) async throws -> [UInt8] {
+        sent = .nothing
+        let operation = "exchange with \(host) port \(port)"
+        let channel = unsafe try await openTunnel(to: host, port, until: deadline)
+        unsafe try await write(request, to: channel, operation, deadline)
+        sent = .request
+        var response: [UInt8] = []
+        while response.count < maxResponse {
+            let some = unsafe try await read(0, of: channel, operation, deadline) {
+                response += $0
+            }
+            if some { continue }
+            if unsafe libssh2_channel_eof(channel) != 0 { break }
+            try await wait(operation, deadline)
+        }
+        unsafe try await close(channel, operation, deadline)
+        return Array(response.prefix(maxResponse))
+    }
+}

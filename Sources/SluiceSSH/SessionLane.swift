@@ -1,0 +1,193 @@
+/// One session to a host at a time, for one kind of work, made when it is needed.
+///
+/// Operations queue in the order in which they come. A session that was cancelled, timed out or
+/// broken is closed and replaced by the next operation.
+actor SessionLane {
+    nonisolated let reactor: IOReactor
+    private let endpoint: SSHEndpoint
+    private let io: IOContext
+    private var session: SSHSession?
+    /// An operation runs, or has been given its turn.
+    private var isBusy = false
+    private var granted: UInt64?
+    private var queue: [UInt64] = []
+    private var closers: [UInt64] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe reactor.asUnownedSerialExecutor()
+    }
+
+    init(_ endpoint: SSHEndpoint) {
+        self.endpoint = endpoint
+        let reactor = IOReactor.next()
+        self.reactor = reactor
+        io = IOContext(reactor: reactor, host: endpoint.label)
+    }
+
+    func connect(until deadline: ContinuousClock.Instant) async throws {
+        try await perform("connect", until: deadline) { _ in }
+    }
+
+    func run(
+        _ script: String, outputLimit: Int, until deadline: ContinuousClock.Instant
+    ) async throws -> CommandResult {
+        try await perform("run a command", until: deadline) { session in
+            try await session.run(script, outputLimit: outputLimit, until: deadline)
+        }
+    }
+
+    func upload(
+        _ path: String, to script: String, outputLimit: Int,
+        until deadline: ContinuousClock.Instant, progress: @escaping @Sendable (Int64) -> Void
+    ) async throws -> CommandResult {
+        let file = try LocalFile(path, for: endpoint.label)
+        return try await perform("upload \(path)", until: deadline) { session in
+            file.rewind()
+            return try await session.upload(
+                file, to: script, outputLimit: outputLimit, until: deadline, progress: progress)
+        }
+    }
+
+    func exchange(
+        host: String, port: Int, request: [UInt8], maxResponse: Int,
+        until deadline: ContinuousClock.Instant
+    ) async throws -> [UInt8] {
+        try await perform("exchange", until: deadline) { session in
+            try await session.exchange(
+                host: host, port: port, request: request, maxResponse: maxResponse,
+                until: deadline)
+        }
+    }
+
+    /// Interrupts the operation in hand, refuses those that wait, and closes the session.
+    func close() async {
+        io.interrupt()
+        for waiter in queue { reactor.wake(waiter, .cancelled) }
+        guard isBusy else { return discard() }
+        let id = reactor.reserve()
+        closers.append(id)
+        // The operation in hand ends at its next wait; the session goes with it in any case.
+        _ = await reactor.wait(id, until: ContinuousClock.now + .seconds(5))
+    }
+
+    // MARK: One at a time
+
+    private func perform<Value>(
+        _ operation: String, until deadline: ContinuousClock.Instant,
+        _ body: (SSHSession) async throws -> Value
+    ) async throws -> Value {
+        try await lock(operation, until: deadline)
+        defer {
+            if io.isInterrupted { discard() }
+            unlock()
+        }
+        var mayRetry = true
+        while true {
+            let (session, isFresh) = try await current(operation, until: deadline)
+            do {
+                let value = try await body(session)
+                if let result = value as? CommandResult, case .unknown = result.exit { discard() }
+                return value
+            } catch let error as SSHError where error.keepsSession {
+                throw error
+            } catch let error as SSHError
+                where error.code == .disconnected && session.sent == .nothing && !isFresh
+                && mayRetry
+            {
+                // It died while it was idle, and nothing has been run.
+                discard()
+                mayRetry = false
+            } catch {
+                discard()
+                throw await conclude(error, of: session)
+            }
+        }
+    }
+
+    /// Ends what an abandoned command left running, and says so in the error.
+    private func conclude(_ error: any Error, of session: SSHSession) async -> any Error {
+        guard session.sent == .command else { return error }
+        var ended = false
+        if !io.isInterrupted, let process = session.runner, !process.start.isEmpty {
+            ended = await reap(process)
+        }
+        guard var failure = error as? SSHError else { return error }
+        failure.mayHaveRun = true
+        failure.message +=
+            ended
+            ? "; what it had started on the host was ended"
+            : "; it may still be running on the host"
+        return failure
+    }
+
+    /// In a task of its own, because this one may be cancelled; within five seconds.
+    private func reap(_ process: RemoteProcess) async -> Bool {
+        await Task {
+            let deadline = ContinuousClock.now + .seconds(5)
+            do {
+                let (session, _) = try await self.current("end a command", until: deadline)
+                let result = try await session.run(
+                    ShellFrame.reaper(of: process), outputLimit: 4096, until: deadline)
+                if result.exit == .code(0) { return result.stdout.isEmpty }
+                self.discard()
+            } catch {
+                // The host cannot be reached: the error in hand says that it may still run.
+                self.discard()
+            }
+            return false
+        }.value
+    }
+
+    private func current(
+        _ operation: String, until deadline: ContinuousClock.Instant
+    ) async throws -> (session: SSHSession, isFresh: Bool) {
+        if io.isInterrupted { throw SSHError.closed(endpoint.label, operation) }
+        try Task.checkCancellation()
+        if let session {
+            if !session.isDead { return (session, false) }
+            discard()
+        }
+        let opened = try await SSHSession.open(endpoint, io, until: deadline)
+        session = opened
+        return (opened, true)
+    }
+
+    private func discard() {
+        session?.close()
+        session = nil
+    }
+
+    private func lock(_ operation: String, until deadline: ContinuousClock.Instant) async throws {
+        if io.isInterrupted { throw SSHError.closed(endpoint.label, operation) }
+        guard isBusy else {
+            isBusy = true
+            return
+        }
+        let id = reactor.reserve()
+        queue.append(id)
+        let wake = await reactor.wait(id, until: deadline)
+        if granted == id {
+            granted = nil
+            if wake == .ready { return }
+            // The turn came just when the wait ended otherwise.
+            unlock()
+        } else {
+            queue.removeAll { $0 == id }
+        }
+        if io.isInterrupted { throw SSHError.closed(endpoint.label, operation) }
+        throw wake == .cancelled
+            ? CancellationError() as any Error : SSHError.timedOut(endpoint.label, operation)
+    }
+
+    private func unlock() {
+        if !queue.isEmpty {
+            let next = queue.removeFirst()
+            granted = next
+            reactor.wake(next, .ready)
+        } else {
+            isBusy = false
+            for closer in closers { reactor.wake(closer, .ready) }
+            closers = []
+        }
+    }
+}

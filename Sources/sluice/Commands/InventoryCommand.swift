@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+import SluiceConfig
+import SluiceModel
+
+struct InventoryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inventory", abstract: "Print the inventory as 'ansible-inventory' does.")
+
+    @OptionGroup var fleet: InventoryOptions
+
+    @Flag(help: "All hosts and variables, as JSON.") var list = false
+    @Flag(help: "The groups as a tree.") var graph = false
+    @Option(help: "The variables of one host, as JSON.") var host: String?
+    @Option(
+        help: ArgumentHelp(
+            "A directory whose group_vars and host_vars count too, as the playbook's do.",
+            valueName: "dir"))
+    var playbookDir: String?
+
+    func validate() throws {
+        guard [list, graph, host != nil].filter({ $0 }).count == 1 else {
+            throw ValidationError("Give one of --list, --graph and --host.")
+        }
+    }
+
+    func run() async throws {
+        let settings = try Settings(near: playbookDir ?? ".")
+        let reading = try await FleetLoader.inventory(
+            settings.inventory(fleet.inventory), playbookDirectory: playbookDir)
+        for warning in reading.warnings { Terminal.complain("warning: \(warning)") }
+        let inventory = reading.inventory
+        if let host {
+            guard let text = InventoryListing.host(host, in: inventory) else {
+                throw CommandFailure(
+                    "host-unknown", "the inventory has no host '\(host)'",
+                    remedy: nearest(host, in: inventory.hosts).map { "did you mean '\($0)'?" }
+                        ?? "see the hosts with: sluice inventory --graph",
+                    status: ExitStatus.invalidInput)
+            }
+            Terminal.say(text)
+        } else if graph {
+            Terminal.say(InventoryListing.graph(inventory) ?? "")
+        } else {
+            let limit = try fleet.limit.map {
+                try inventory.hosts(
+                    matching: try HostPattern("all"), limit: try HostLimit.pattern($0)
+                ).hosts
+            }
+            Terminal.say(InventoryListing.list(inventory, limit: limit))
+        }
+    }
+}

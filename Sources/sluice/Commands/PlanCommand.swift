@@ -1,0 +1,82 @@
+import ArgumentParser
+import Foundation
+import SluiceConfig
+import SluiceModel
+import SluiceReporting
+
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Show what a deploy would do; changes nothing.",
+        discussion: """
+            Connects to every host and looks at it, read-only: the running process, whether it \
+            catches the ping-off signal, its health, its disk, the release in place. Then prints \
+            the whole rollout with the exact commands. 'deploy' runs the same plan.
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, markdown }
+
+    @Argument(help: "The playbook.") var playbook: String
+    @OptionGroup var options: PlayOptions
+    @OptionGroup var verbosity: VerbosityOptions
+
+    @Flag(help: "Connect to nothing: what needs a look at the hosts is left open.")
+    var offline = false
+
+    @Option(
+        help: ArgumentHelp("Save the plan, to be run with 'sluice deploy FILE'.", valueName: "file")
+    )
+    var out: String?
+
+    @Option(help: "text, json or markdown.") var format = Format.text
+
+    @Flag(help: "Exit 2 if there is something to deploy, 0 if there is not.")
+    var detailedExitcode = false
+
+    @Flag(help: "Print the names of the play's hosts and stop; connects to nothing.")
+    var listHosts = false
+
+    func run() async throws {
+        let loader = try await FleetLoader(playbook: playbook, options: options)
+        let plays = try loader.plays()
+        if listHosts {
+            for play in plays {
+                for host in try loader.inputs(for: play).inputs.hosts { Terminal.say(host.name) }
+            }
+            return
+        }
+        if out != nil, plays.count > 1 {
+            throw CommandFailure(
+                "play-ambiguous",
+                "a saved plan is of one play, and the playbook has \(plays.count)",
+                remedy: "name the play with --play", status: 64)
+        }
+        var changes = false
+        for play in plays {
+            let prepared = try await PlanMaker(loader: loader, isOnline: !offline).prepare(play)
+            let plan = prepared.plan
+            await prepared.close()
+            changes = changes || !plan.hostsToDeploy.isEmpty
+            if let out { try Self.save(plan, to: out) }
+            switch format {
+            case .text:
+                Terminal.say(
+                    PlanText.render(plan, style: Terminal.style, verbose: verbosity.verbose > 0))
+            case .json: Terminal.say(try PlanJSON.encode(plan))
+            case .markdown: Terminal.say(PlanMarkdown.render(plan))
+            }
+            if let out { Terminal.complain("Saved. Run it with: sluice deploy \(out)") }
+        }
+        if detailedExitcode, changes { throw ExitCode(2) }
+    }
+
+    private static func save(_ plan: Plan, to path: String) throws {
+        let text = try PlanJSON.encode(plan)
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw CommandFailure(
+                "plan-unwritable", "the plan can't be saved to \(path)",
+                remedy: "check the directory and its permissions", cause: error)
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import Foundation
+import SluiceConfig
+import SluiceEngine
+import SluiceModel
+import SluiceReporting
+
+/// A plan with what it takes to run it: the staged artifact and the connections.
+struct PreparedPlan {
+    let plan: Plan
+    let staging: Staging
+    let hosts: SSHHosts
+    let prober: ServiceProber
+
+    func close() async {
+        await hosts.close()
+        await staging.remove()
+    }
+}
+
+/// Makes plans from files and the fleet's present state.
+struct PlanMaker {
+    let loader: FleetLoader
+    /// Whether to connect and survey.
+    let isOnline: Bool
+
+    /// - Throws: `Planner.Refusal` when the survey clears not all hosts.
+    func prepare(_ template: PlayTemplate) async throws -> PreparedPlan {
+        var (inputs, warnings) = try loader.inputs(for: template)
+        let source = InputFiles.absolute(try template.artifactSource(inputs))
+        let staging = try await Staging(source: source, release: loader.options.release)
+        do {
+            inputs.release = staging.artifact.id
+            let resolved = try template.resolve(inputs)
+            warnings += resolved.warnings
+            let hosts = SSHHosts(staging: staging)
+            let prober = try ServiceProber(hosts: hosts)
+            do {
+                let baselines =
+                    isOnline
+                    ? try await survey(resolved.play, staging.artifact, hosts, prober) : nil
+                let plan = try Planner.plan(
+                    .init(
+                        play: resolved.play, release: staging.artifact,
+                        inputs: try loader.inputDigests(), createdAt: Clock.now(),
+                        force: loader.options.force,
+                        warnings: warnings.map(\.description)), baselines: baselines)
+                return PreparedPlan(plan: plan, staging: staging, hosts: hosts, prober: prober)
+            } catch {
+                await hosts.close()
+                throw error
+            }
+        } catch {
+            await staging.remove()
+            throw error
+        }
+    }
+
+    private func survey(
+        _ play: Play, _ artifact: ReleaseArtifact, _ hosts: SSHHosts, _ prober: ServiceProber
+    ) async throws -> [String: HostBaseline] {
+        try await Survey.cleared(
+            play.hosts, artifact, hosts: hosts, prober: prober,
+            forks: loader.settings.forks(loader.options.connection.forks))
+    }
+}
+
+enum Survey {
+    /// - Throws: `Planner.Refusal` with the problems of every host that was not cleared.
+    static func cleared(
+        _ specs: [HostSpec], _ artifact: ReleaseArtifact, hosts: SSHHosts, prober: ServiceProber,
+        forks: Int
+    ) async throws -> [String: HostBaseline] {
+        let progress = SurveyProgress(total: specs.count)
+        let findings = await Surveyor(hosts: hosts, prober: prober, forks: forks)
+            .survey(specs, release: artifact) { name, _ in progress.surveyed(name) }
+        progress.end()
+        guard findings.problems.isEmpty else {
+            throw Planner.Refusal(problems: findings.problems)
+        }
+        // What can't be compressed here is not sent compressed.
+        guard !ControllerTools.hasZstd else { return findings.baselines }
+        return findings.baselines.mapValues {
+            var baseline = $0
+            baseline.hasZstd = false
+            return baseline
+        }
+    }
+}
+
+/// Runs a saved plan: only if all that it was made from is as it was (rule S8).
+struct SavedPlan {
+    let path: String
+    let forks: Int
+
+    func prepare() async throws -> PreparedPlan {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            throw CommandFailure(
+                "plan-unreadable", "the plan \(path) can't be read", remedy: "check its path",
+                cause: error, status: ExitStatus.invalidInput)
+        }
+        let plan = try PlanJSON.decode(data)
+        guard plan.surveyed else {
+            throw CommandFailure(
+                "plan-offline", "the plan was made with --offline: nobody looked at the hosts",
+                remedy: "make it again without --offline")
+        }
+        var changes = plan.inputs.compactMap(InputFiles.change)
+        guard FileManager.default.fileExists(atPath: plan.release.source) else {
+            throw stale(changes + ["the artifact \(plan.release.source) is gone"])
+        }
+        let staging = try await Staging(source: plan.release.source, release: plan.release.id)
+        let hosts = SSHHosts(staging: staging)
+        do {
+            if staging.artifact.sha256 != plan.release.sha256 {
+                changes.append("the artifact \(plan.release.source) has other content now")
+            }
+            if !changes.isEmpty { throw stale(changes) }
+            let prober = try ServiceProber(hosts: hosts)
+            let baselines = try await Survey.cleared(
+                plan.hosts.map(\.spec), plan.release, hosts: hosts, prober: prober, forks: forks)
+            changes = plan.hosts.compactMap { fleetChange($0, now: baselines[$0.name]) }
+            if !changes.isEmpty { throw stale(changes) }
+            return PreparedPlan(plan: plan, staging: staging, hosts: hosts, prober: prober)
+        } catch {
+            await hosts.close()
+            await staging.remove()
+            throw error
+        }
+    }
+
+    private func fleetChange(_ host: HostPlan, now: HostBaseline?) -> String? {
+        guard let then = host.baseline, let now else { return nil }
+        if then.release != now.release || then.releaseSHA256 != now.releaseSHA256 {
+            return "\(host.name) is on \(now.release ?? "no release") now, and was on "
+                + "\(then.release ?? "none")"
+        }
+        if then.process != now.process {
+            return "\(host.name) runs \(now.process) now, and ran \(then.process)"
+        }
+        return then.hasRelease && !now.hasRelease
+            ? "\(host.name) no longer holds release \(now.release ?? "")" : nil
+    }
+
+    private func stale(_ changes: [String]) -> CommandFailure {
+        CommandFailure(
+            "plan-stale",
+            "the saved plan is stale:\n" + changes.map { "  - \($0)" }.joined(separator: "\n"),
+            remedy: "make the plan again, and have it reviewed again")
+    }
+}
+
+enum Clock {
+    static func now() -> Timestamp {
+        Timestamp(milliseconds: Int((Date().timeIntervalSince1970 * 1000).rounded()))
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import SluiceEngine
+import SluiceModel
+import SluiceSSH
+import Synchronization
+
+/// The fleet's hosts over SSH: one connection each, opened when it is first needed.
+final class SSHHosts: HostChanging {
+    private let staging: Staging?
+    private let connections = Mutex<[HostTarget: SSHConnection]>([:])
+
+    /// - Parameter staging: What uploads send; `nil` where nothing is ever pushed.
+    init(staging: Staging?) { self.staging = staging }
+
+    func connection(to target: HostTarget) -> SSHConnection {
+        connections.withLock { connections in
+            if let connection = connections[target] { return connection }
+            let connection = SSHConnection(Self.endpoint(target))
+            connections[target] = connection
+            return connection
+        }
+    }
+
+    private static func endpoint(_ target: HostTarget) -> SSHEndpoint {
+        SSHEndpoint(
+            host: target.address, port: target.port, user: target.user ?? NSUserName(),
+            keyFiles: target.keyFile.map { [$0] }, identitiesOnly: target.identitiesOnly,
+            knownHostsFiles: target.knownHostsFiles.isEmpty ? nil : target.knownHostsFiles,
+            connectTimeout: target.connectTimeout.duration,
+            jumps: target.jumps.map(endpoint))
+    }
+
+    func read(_ command: ReadCommand, on target: HostTarget) async -> CommandOutcome {
+        await run(command.command, on: target)
+    }
+
+    func change(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
+        await run(command, on: target)
+    }
+
+    private func run(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
+        await outcome {
+            try await connection(to: target).run(
+                command.script, deadline: .now + command.deadline.duration)
+        }
+    }
+
+    func upload(
+        _ release: ReleaseArtifact, through receive: RemoteCommand, on target: HostTarget,
+        progress: @escaping @Sendable (Int) -> Void
+    ) async -> CommandOutcome {
+        guard let staging else {
+            return .unreachable(
+                reason: "no artifact was staged for this command",
+                remedy: "report this as a defect of Sluice")
+        }
+        let file: String
+        do {
+            // The plan's command says in which form it takes the bytes.
+            file = try await staging.file(compressed: receive.script.contains("zstd -dcq >"))
+        } catch {
+            return .failed(status: -1, message: "\(error)")
+        }
+        return await outcome {
+            try await connection(to: target).upload(
+                file: file, to: receive.script, deadline: .now + receive.deadline.duration,
+                progress: { progress(Int($0)) })
+        }
+    }
+
+    private func outcome(
+        _ body: () async throws -> CommandResult
+    ) async -> CommandOutcome {
+        do {
+            let result = try await body()
+            switch result.exit {
+            case .code(0): return .succeeded(CommandReport.values(in: result.stdout))
+            case .code(let status):
+                let text = result.stderr.suffix(2000).trimmingCharacters(
+                    in: .whitespacesAndNewlines)
+                return .failed(status: Int(status), message: text)
+            case .unknown(let reason): return .unknown(reason: reason)
+            }
+        } catch let error as SSHError {
+            if error.mayHaveRun || error.code == .timedOut {
+                return .unknown(reason: error.message)
+            }
+            return .unreachable(
+                reason: error.message, remedy: error.remedy, code: error.codeName)
+        } catch {
+            return .unknown(reason: "\(error)")
+        }
+    }
+
+    func close() async {
+        let all = connections.withLock { connections in
+            defer { connections = [:] }
+            return Array(connections.values)
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for connection in all { group.addTask { await connection.close() } }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Foundation
+import SluiceConfig
+import SluiceEngine
+import SluiceModel
+import SluiceReporting
+
+/// The exit statuses of DESIGN section 8, which are also in `docs/cli.md`.
+enum ExitStatus {
+    static let failed: Int32 = 1
+    static let needsAttention: Int32 = 2
+    static let refused: Int32 = 3
+    static let invalidInput: Int32 = 65
+    static let interrupted: Int32 = 130
+    static let terminated: Int32 = 143
+}
+
+/// What was asked for can't be done, for a reason that the command line itself found.
+struct CommandFailure: SluiceFailure {
+    var codeName: String
+    var message: String
+    var remedy: String
+    var cause: (any Error)?
+    var status: Int32
+
+    init(
+        _ codeName: String, _ message: String, remedy: String, cause: (any Error)? = nil,
+        status: Int32 = ExitStatus.refused
+    ) {
+        self.codeName = codeName
+        self.message = message
+        self.remedy = remedy
+        self.cause = cause
+        self.status = status
+    }
+}
+
+enum Failure {
+    /// Says what went wrong on standard error and ends the process with the documented status.
+    static func exit(with error: any Error) -> Never {
+        if let failure = error as? any SluiceFailure {
+            Terminal.complain(text(of: failure))
+            Foundation.exit(status(of: failure))
+        }
+        Sluice.exit(withError: error)
+    }
+
+    static func text(of failure: any SluiceFailure) -> String {
+        switch failure {
+        case let failure as ConfigurationError:
+            return failure.description
+        case let failure as Planner.Refusal:
+            return "sluice: refused before anything was touched\n"
+                + SurveyReport.render(failure.problems, style: Terminal.errorStyle)
+        default:
+            return "sluice: \(failure.description)"
+        }
+    }
+
+    static func status(of failure: any SluiceFailure) -> Int32 {
+        switch failure {
+        case let failure as CommandFailure: failure.status
+        case is ConfigurationError, is HostPatternError, is ReportingError: ExitStatus.invalidInput
+        case is Driver.JournalLost: ExitStatus.needsAttention
+        default: ExitStatus.refused
+        }
+    }
+}

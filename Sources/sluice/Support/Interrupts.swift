@@ -1,0 +1,87 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// What SIGINT, SIGTERM and SIGHUP do to this process.
+///
+/// Without a rollout in hand they clear temporary files away and end it. A rollout takes them as
+/// a stream of names instead. A signal that was ignored when the process started stays ignored,
+/// as under `nohup`. Repeats of SIGTERM within a second are one signal: CI servers send it many
+/// times at once, and never mean more than «stop» by it.
+enum Interrupts {
+    private struct State {
+        var scratch: Set<String> = []
+        var rollout: AsyncStream<String>.Continuation?
+        var lastTerm: ContinuousClock.Instant?
+    }
+
+    private static let state = Mutex(State())
+
+    /// Takes the signals over. Called once, before anything else.
+    static func begin() {
+        for (number, name) in [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")]
+        where !isIgnored(number) {
+            // The dispatch source needs the default action out of the way.
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(
+                signal: number, queue: .global(qos: .userInitiated))
+            source.setEventHandler {
+                // Its own handler keeps the source alive as long as the process.
+                withExtendedLifetime(source) { arrived(number, name) }
+            }
+            source.resume()
+        }
+    }
+
+    /// The signals from now on, until `release`.
+    static func take() -> AsyncStream<String> {
+        let (stream, continuation) = AsyncStream.makeStream(of: String.self)
+        state.withLock { $0.rollout = continuation }
+        return stream
+    }
+
+    static func release() {
+        state.withLock {
+            $0.rollout?.finish()
+            $0.rollout = nil
+        }
+    }
+
+    /// A directory that must not outlive the process.
+    static func clearAwayAtEnd(_ directory: String) {
+        _ = state.withLock { $0.scratch.insert(directory) }
+    }
+
+    static func isGone(_ directory: String) {
+        _ = state.withLock { $0.scratch.remove(directory) }
+    }
+
+    private static func arrived(_ number: Int32, _ name: String) {
+        let scratch = state.withLock { state -> Set<String>? in
+            let now = ContinuousClock.now
+            let isRepeat =
+                number == SIGTERM && state.lastTerm.map { now - $0 < .seconds(1) } ?? false
+            if number == SIGTERM { state.lastTerm = now }
+            guard let rollout = state.rollout else { return state.scratch }
+            if !isRepeat { rollout.yield(name) }
+            return nil
+        }
+        guard let scratch else { return }
+        for directory in scratch where FileManager.default.fileExists(atPath: directory) {
+            do {
+                try FileManager.default.removeItem(atPath: directory)
+            } catch {
+                Terminal.complain("sluice: could not remove \(directory): \(error)")
+            }
+        }
+        Foundation.exit(128 + number)
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+        let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+        let ignore = unsafe unsafeBitCast(SIG_IGN, to: Int.self)
+        return handler == ignore
+    }
+}

@@ -1,0 +1,132 @@
+import SluiceConfig
+import SluiceModel
+import Testing
+
+@Suite struct ConnectionVariablesTests {
+    private func read(_ variables: [String: Value]) throws -> ConnectionVariables.Reading {
+        try ConnectionVariables.read(host: "gw1", variables: variables) { text in
+            struct Undefined: Error {}
+            if text.contains("{{ missing }}") { throw Undefined() }
+            return text.replacing("{{ n }}", with: "7")
+        }
+    }
+
+    private func problems(_ variables: [String: Value]) -> [String] {
+        do {
+            _ = try read(variables)
+            return []
+        } catch let error as ConfigurationError {
+            return error.problems.map { "\($0.keyPath ?? ""): \($0.message)" }
+        } catch {
+            return ["\(error)"]
+        }
+    }
+
+    @Test func nothingSaidLeavesAllToSSHConfig() throws {
+        #expect(try read([:]).settings == ConnectionSettings(address: "gw1"))
+    }
+
+    @Test func variablesAreRenderedAndOldNamesWin() throws {
+        let settings = try read([
+            "ansible_host": .string("10.0.0.{{ n }}"), "ansible_port": .string("22{{ n }}"),
+            "ansible_user": .string("deploy"), "ansible_ssh_user": .string("root"),
+            "ansible_ssh_private_key_file": .string("~/.ssh/k{{ n }}"),
+            "ansible_ssh_timeout": .int(5),
+        ]).settings
+        #expect(settings.address == "10.0.0.7")
+        #expect(settings.port == 227)
+        #expect(settings.user == "root")
+        #expect(settings.identityFiles == ["~/.ssh/k7"])
+        #expect(settings.connectTimeout == 5)
+        #expect(settings.become == nil)
+    }
+
+    @Test func understandsTheArgumentsOfSSH() throws {
+        let settings = try read([
+            "ansible_port": .int(22), "ansible_private_key_file": .string("a"),
+            "ansible_ssh_common_args": .string(
+                "-o StrictHostKeyChecking=accept-new -oUserKnownHostsFile=/k1 -o 'IdentityFile b' "
+                    + "-p 99 -J jump:23 -o ControlMaster=auto -C -vv"),
+            "ansible_ssh_extra_args": .string(
+                "-o IdentitiesOnly=yes -o ConnectTimeout=9 -l me -o ProxyJump=late"),
+        ]).settings
+        #expect(settings.hostKeyChecking == .acceptNew)
+        #expect(settings.knownHostsFiles == ["/k1"])
+        #expect(settings.identityFiles == ["a", "b"])
+        #expect(settings.port == 22)
+        #expect(settings.proxyJump == "jump:23")
+        #expect(settings.identitiesOnly == true)
+        #expect(settings.connectTimeout == 9)
+        #expect(settings.user == "me")
+    }
+
+    @Test func become() throws {
+        let plain = try read(["ansible_become": .string("yes")]).settings.become
+        #expect(
+            plain == .init(user: "root", method: "sudo", exe: "sudo", flags: ["-H", "-S", "-n"]))
+        let full = try read([
+            "ansible_become": .bool(true), "ansible_become_method": .string("doas"),
+            "ansible_become_user": .string("app"), "ansible_become_exe": .string("/bin/doas"),
+            "ansible_become_flags": .string("-a 'b c'"),
+        ]).settings.become
+        #expect(
+            full == .init(user: "app", method: "doas", exe: "/bin/doas", flags: ["-a", "b c"]))
+        #expect(try read(["ansible_become": .bool(false)]).settings.become == nil)
+    }
+
+    @Test(
+        arguments: [
+            (
+                ["ansible_ssh_common_args": Value.string("-o UserKnownHostFile=x")],
+                "gw1.ansible_ssh_common_args: the ssh option 'UserKnownHostFile' is not supported; "
+                    + "did you mean UserKnownHostsFile?"
+            ),
+            (
+                ["ansible_ssh_extra_args": .string("-W h:22")],
+                "gw1.ansible_ssh_extra_args: the ssh argument '-W' has no meaning here"
+            ),
+            (
+                ["ansible_port": .string("ssh")],
+                "gw1.ansible_port: expected a whole number from 1 to 65535, found 'ssh'"
+            ),
+            (
+                ["ansible_user": .string("{{ missing }}")],
+                "gw1.ansible_user: the template cannot be resolved: Undefined()"
+            ),
+            (
+                ["ansible_user": .vault("$ANSIBLE_VAULT;1.1;AES256\n31")],
+                "gw1.ansible_user: the value is encrypted by ansible-vault, which cannot be read "
+                    + "yet"
+            ),
+            (
+                ["ansible_connection": .string("docker")],
+                "gw1.ansible_connection: the connection 'docker' is not supported: expected ssh"
+            ),
+            (
+                ["ansible_become": .bool(true), "ansible_become_method": .string("sduo")],
+                "gw1.ansible_become_method: the method 'sduo' is not supported: expected sudo, su "
+                    + "or doas; did you mean sudo?"
+            ),
+            (
+                ["ansible_become": .string("maybe")],
+                "gw1.ansible_become: expected yes or no, found 'maybe'"
+            ),
+        ])
+    func refuses(_ variables: [String: Value], _ expected: String) {
+        #expect(problems(variables) == [expected])
+    }
+
+    @Test func allProblemsAtOnce() {
+        #expect(
+            problems([
+                "ansible_port": .int(0), "ansible_ssh_common_args": .string("-o Foo=1 -o Bar=2"),
+            ]).count == 3)
+    }
+
+    @Test func passwordsAreNamedButNotShown() throws {
+        let warnings = try read(["ansible_become_password": .string("hunter2")]).warnings
+        #expect(warnings.count == 1)
+        #expect(warnings[0].message.contains("ansible_become_password"))
+        #expect(!warnings[0].message.contains("hunter2"))
+    }
+}

@@ -1,0 +1,255 @@
+import SluiceModel
+import Synchronization
+import Testing
+
+@testable import SluiceEngine
+
+/// The driver on ports that answer from a `World` and write down what happens, in order.
+@Suite(.timeLimit(.minutes(2))) struct DriverTests {
+    final class Ports: HostChanging, HealthProbing, HookRunning, EventStoring, RolloutClock {
+        enum Entry {
+            case stored([Event])
+            case refused
+            case published(Event)
+            case sent(String, RemoteCommand)
+            case hook(String, [String: String])
+        }
+
+        struct Full: Error {}
+
+        private struct State {
+            var world: World
+            var entries: [Entry] = []
+            var now = Timestamp(milliseconds: 1_000_000)
+            var appends = 0
+        }
+
+        private let state: Mutex<State>
+        let plan: Plan
+        /// The append that fails, from 1.
+        let refuses: Int?
+        /// Called with each command before it is answered.
+        let onCommand: @Sendable (RemoteCommand) async -> CommandOutcome?
+
+        init(
+            _ plan: Plan, refuses: Int? = nil,
+            onCommand: @escaping @Sendable (RemoteCommand) async -> CommandOutcome? = { _ in nil }
+        ) {
+            self.plan = plan
+            self.refuses = refuses
+            self.onCommand = onCommand
+            state = Mutex(State(world: World(plan.hosts.map(\.name))))
+        }
+
+        var entries: [Entry] { state.withLock { $0.entries } }
+        func note(_ entry: Entry) { state.withLock { $0.entries.append(entry) } }
+
+        private func answer(_ command: RemoteCommand, _ target: HostTarget) async -> CommandOutcome
+        {
+            note(.sent(target.name, command))
+            if let outcome = await onCommand(command) { return outcome }
+            return state.withLock { $0.world.answer(target.name, command, plan) }
+        }
+
+        func read(_ command: ReadCommand, on target: HostTarget) async -> CommandOutcome {
+            await answer(command.command, target)
+        }
+        func change(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
+            await answer(command, target)
+        }
+        func upload(
+            _ release: ReleaseArtifact, through receive: RemoteCommand, on target: HostTarget,
+            progress: @escaping @Sendable (Int) -> Void
+        ) async -> CommandOutcome { await answer(receive, target) }
+
+        func probe(_ spec: HostSpec) async -> ProbeResult {
+            state.withLock { $0.world.probe(spec.target.name) }
+        }
+        func get(_ path: String, of spec: HostSpec) async -> ProbeResult { await probe(spec) }
+        func run(_ hook: Hook, environment: [String: String]) async -> String? {
+            note(.hook(hook.name, environment))
+            return nil
+        }
+
+        /// Slow, so that whatever does not wait for it comes first.
+        func append(_ events: [Event]) async throws {
+            for _ in 0..<20 { await Task.yield() }
+            let refused = state.withLock { state in
+                state.appends += 1
+                let refused = state.appends == refuses
+                state.entries.append(refused ? .refused : .stored(events))
+                return refused
+            }
+            if refused { throw Full() }
+        }
+
+        func now() -> Timestamp { state.withLock { $0.now } }
+        func sleep(for span: TimeSpan) async {
+            guard !Task.isCancelled else { return }
+            state.withLock { $0.now = $0.now + span }
+        }
+
+        func drive(interrupts: AsyncStream<String> = AsyncStream { $0.finish() }) async throws
+            -> Rollout
+        {
+            try await Driver(
+                hosts: self, prober: self, hooks: self, store: self, clock: self,
+                publish: { [self] in note(.published($0)) }
+            ).run(Rollout(plan: plan, id: "r", actor: "a"), interrupts: interrupts)
+        }
+    }
+
+    private static let steps: [RemoteCommand.Role: Step] = [
+        .pingOff: .pingOff, .preparePush: .push, .receive: .push, .unpack: .push,
+        .terminate: .stop, .kill: .stop, .activate: .activate, .restoreActivate: .activate,
+        .start: .start, .prune: .prune,
+    ]
+
+    /// Rule S4, on what really happened: the intent is stored before the first byte of a step, the
+    /// outcome before the next; and what is published is durable.
+    @Test func intentsAndOutcomesAreStoredFirst() async throws {
+        let hook = Hook(name: "before", place: .controller, command: "true")
+        let plan = try Sample.plan(2, play: { $0.beforeRollout = [hook] })
+        let ports = Ports(plan)
+        let rollout = try await ports.drive()
+        #expect(rollout.state.stage == .finished(.succeeded))
+        var folded = Rollout(plan: plan, id: "r", actor: "a")
+        var sequence = 0
+        var changes = 0
+        for entry in ports.entries {
+            switch entry {
+            case .stored(let events):
+                for event in events {
+                    sequence += 1
+                    #expect(event.sequence == sequence)
+                    folded.apply(event)
+                }
+            case .published(let event):
+                #expect(event.sequence <= sequence)
+                #expect(event.isDurable == (event.sequence > 0))
+            case .sent(let host, let command):
+                guard command.effect == .change else { continue }
+                changes += 1
+                #expect(folded.state.hosts[host]?.step == Self.steps[command.role])
+            case .hook(let name, let environment):
+                #expect(name == "before")
+                #expect(sequence >= 1)
+                #expect(environment["SLUICE_ROLLOUT"] == "r")
+                #expect(environment["SLUICE_RELEASE"] == "v2")
+            case .refused: Issue.record("nothing was refused")
+            }
+        }
+        #expect(changes == 16)
+        #expect(folded.state == rollout.state)
+        let published = ports.entries.compactMap { entry -> Int? in
+            if case .published(let event) = entry, event.isDurable { event.sequence } else { nil }
+        }
+        #expect(published == Array(1...sequence))
+    }
+
+    @Test func aStoreThatFailsStopsEverythingAndTheHostsThatAreOutAreNamed() async throws {
+        let plan = try Sample.plan(2)
+        let whole = Ports(plan)
+        _ = try await whole.drive()
+        let appends = whole.entries.filter { if case .stored = $0 { true } else { false } }.count
+        #expect(appends > 20)
+        var named = Set<[String]>()
+        for refused in 1...appends {
+            let ports = Ports(plan, refuses: refused)
+            do {
+                _ = try await ports.drive()
+                Issue.record("append \(refused) failed, and the rollout went on")
+            } catch let error as Driver.JournalLost {
+                var folded = Rollout(plan: plan, id: "r", actor: "a")
+                var wasRefused = false
+                for entry in ports.entries {
+                    switch entry {
+                    case .refused: wasRefused = true
+                    case .stored(let events):
+                        #expect(!wasRefused)
+                        for event in events { folded.apply(event) }
+                    case .sent, .published, .hook:
+                        #expect(!wasRefused, "append \(refused) failed, and then: \(entry)")
+                    }
+                }
+                let out = folded.state.hosts.filter(\.value.owesReadmission).keys.sorted()
+                #expect(error.hostsOut == out)
+                #expect(error.cause is Ports.Full)
+                #expect(!error.remedy.isEmpty)
+                for host in out { #expect(error.message.contains(host)) }
+                named.insert(out)
+            }
+        }
+        #expect(named == [[], ["h1"], ["h2"]])
+    }
+
+    @Test func theThirdInterruptLeavesAtOnceAndEndsWhatIsUnderWay() async throws {
+        let plan = try Sample.plan(2)
+        let (interrupts, signals) = AsyncStream.makeStream(of: String.self)
+        let ended = Mutex(false)
+        let ports = Ports(plan) { command in
+            guard command.role == .pingOff else { return nil }
+            for _ in 1...3 { signals.yield("INT") }
+            // A host that does not answer: only cancellation ends the wait.
+            let (never, _hold) = AsyncStream.makeStream(of: Void.self)
+            for await _ in never {}
+            withExtendedLifetime(_hold) {}
+            ended.withLock { $0 = true }
+            return .unknown(reason: "cancelled")
+        }
+        let rollout = try await ports.drive(interrupts: interrupts)
+        #expect(rollout.state.interrupts == 3)
+        #expect(!rollout.isFinished)
+        #expect(rollout.state.hosts["h1"]?.owesReadmission == true)
+        #expect(ended.withLock { $0 })
+        let stored = ports.entries.flatMap { entry -> [Event] in
+            if case .stored(let events) = entry { events } else { [] }
+        }
+        var folded = Rollout(plan: plan, id: "r", actor: "a")
+        for event in stored { folded.apply(event) }
+        #expect(folded.state == rollout.state)
+        #expect(stored.last?.typeName == "interrupted")
+        let commands = ports.entries.compactMap { entry -> RemoteCommand.Role? in
+            if case .sent(_, let command) = entry { command.role } else { nil }
+        }
+        #expect(commands == [.pingOff])
+    }
+
+    @Test func theSecondInterruptCancelsAnUploadAndTheHostComesBack() async throws {
+        let plan = try Sample.plan(2)
+        let (interrupts, signals) = AsyncStream.makeStream(of: String.self)
+        let uploads = Mutex(0)
+        let ports = Ports(plan) { command in
+            guard command.role == .receive else { return nil }
+            uploads.withLock { $0 += 1 }
+            for _ in 1...2 { signals.yield("TERM") }
+            let (never, _hold) = AsyncStream.makeStream(of: Void.self)
+            for await _ in never {}
+            withExtendedLifetime(_hold) {}
+            return .unknown(reason: "cancelled")
+        }
+        let rollout = try await ports.drive(interrupts: interrupts)
+        #expect(rollout.state.stage == .finished(.interrupted))
+        #expect(
+            rollout.state.hosts.mapValues(\.result) == ["h1": .restored, "h2": .untouched])
+        #expect(uploads.withLock { $0 } == 1)
+        #expect(rollout.state.interrupts == 2)
+    }
+
+    @Test func anUploadThatIsCancelledBeforeItBeginsIsCancelled() async {
+        let uploads = Uploads()
+        let ticket = Rollout.Ticket(host: "h1", number: 7)
+        uploads.cancel(ticket)
+        let outcome = await uploads.run(ticket) {
+            let (never, _hold) = AsyncStream.makeStream(of: Void.self)
+            for await _ in never {}
+            withExtendedLifetime(_hold) {}
+            return .unknown(reason: "cancelled")
+        }
+        #expect(outcome == .unknown(reason: "cancelled"))
+        // The mark is used up; and another's upload goes on.
+        #expect(
+            await uploads.run(ticket) { Task.isCancelled ? .unknown(reason: "") : .succeeded([:]) }
+                == .succeeded([:]))
+    }
+}

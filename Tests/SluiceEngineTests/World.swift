@@ -1,0 +1,245 @@
+import SluiceModel
+
+@testable import SluiceEngine
+
+/// A fleet in virtual time: it answers a rollout's effects as real hosts would, and checks the
+/// safety rules after every event.
+struct World {
+    struct Host {
+        var pid: Int? = 100
+        var startTicks = 1
+        var nextPid = 200
+        var running = "v1"
+        var current = "v1"
+        var releases: [String: String] = ["v1": "sha-v1"]
+        var latched = false
+        var connections = 0
+        /// Releases whose `/ping` never passes.
+        var ignoresSignal = false
+        var ignoresTerm = false
+        var rebootsUnder: RemoteCommand.Role?
+    }
+
+    var now = Timestamp(milliseconds: 1_000_000)
+    var hosts: [String: Host]
+    var badReleases: Set<String> = []
+    /// Answers that override the modelled ones; an entry is used up when it returns an outcome.
+    var faults: (inout World, String, RemoteCommand) -> CommandOutcome? = { _, _, _ in nil }
+    var sick: Set<String> = []
+    var hookFailures: Set<String> = []
+    var interruptAt: [Timestamp] = []
+    /// Called before each input is handled.
+    var onTime: (inout World) -> Void = { _ in }
+
+    var events: [Event] = []
+    var sent: [(host: String, role: RemoteCommand.Role, at: Timestamp)] = []
+    var violations: [String] = []
+    /// For each stop that was sent: whether the host was owed its readmission then.
+    var owedWhileStopping: [Bool] = []
+    /// Probes can't be made.
+    var unreachable = false
+    var maxOut = 0
+    private var queue: [(at: Timestamp, order: Int, input: Rollout.Input.Kind)] = []
+    private var order = 0
+
+    init(_ names: [String]) {
+        hosts = Dictionary(uniqueKeysWithValues: names.map { ($0, Host()) })
+    }
+
+    mutating func run(_ plan: Plan, limit: Int = 20_000) -> Rollout {
+        var rollout = Rollout(plan: plan, id: "r1", actor: "test")
+        push(.start, after: .zero)
+        for at in interruptAt { push(.interrupt(signal: "INT"), after: at - now) }
+        var steps = 0
+        while !queue.isEmpty, !rollout.isFinished, steps < limit {
+            steps += 1
+            queue.sort { ($0.at, $0.order) < ($1.at, $1.order) }
+            let next = queue.removeFirst()
+            now = max(now, next.at)
+            onTime(&self)
+            let before = rollout
+            let decision = rollout.decide(.init(now: now, next.input))
+            check(decision, before: before, after: rollout)
+            events += decision.events
+            for effect in decision.effects { perform(effect, plan: plan) }
+        }
+        if steps >= limit { violations.append("the rollout does not end") }
+        if !rollout.isFinished { violations.append("the rollout stands still") }
+        var folded = Rollout(plan: plan, id: "r1", actor: "test")
+        for event in events where event.isDurable { folded.apply(event) }
+        if folded.state != rollout.state { violations.append("folding the events differs") }
+        return rollout
+    }
+
+    private mutating func push(_ input: Rollout.Input.Kind, after span: TimeSpan) {
+        order += 1
+        queue.append((now + span, order, input))
+    }
+
+    private mutating func check(
+        _ decision: Rollout.Decision, before: Rollout, after: Rollout
+    ) {
+        let out = after.state.hosts.values.filter(\.owesReadmission).count
+        maxOut = max(maxOut, out)
+        let batches = after.plan.batches.map(\.count).max() ?? 0
+        if out > batches { violations.append("S1: \(out) hosts out") }
+        for effect in decision.effects {
+            guard case .change(let ticket, let command) = effect, let name = ticket.host,
+                let host = after.state.hosts[name]
+            else { continue }
+            if command.role == .terminate { owedWhileStopping.append(host.owesReadmission) }
+            // S4: the intent comes with the effect or before it.
+            if host.step == nil, host.failure == nil { violations.append("S4: \(command.role)") }
+            if [.terminate, .stop].contains(command.role), hosts[name]?.pid != nil,
+                !after.neverPassed.contains(name)
+            {
+                let window = after.plan.host(name)?.windows.drain.total ?? .zero
+                guard let since = host.pingFailedAt, now - since >= window else {
+                    violations.append("S7: \(name) stopped before its drain window had passed")
+                    continue
+                }
+            }
+        }
+    }
+
+    private mutating func perform(_ effect: Rollout.Effect, plan: Plan) {
+        let delay = TimeSpan.milliseconds(20)
+        switch effect {
+        case .read(let ticket, let command), .change(let ticket, let command),
+            .upload(let ticket, let command):
+            guard let name = ticket.host else { return }
+            sent.append((name, command.role, now))
+            if command.script.contains("<pid>") {
+                violations.append("a placeholder was sent: \(command.role)")
+            }
+            var copy = self
+            let fault = faults(&copy, name, command)
+            self = copy
+            push(.command(ticket, fault ?? answer(name, command, plan)), after: delay)
+        case .probe(let ticket):
+            guard let name = ticket.host else { return }
+            push(.probe(ticket, probe(name)), after: delay)
+        case .get(let ticket, _):
+            let host = ticket.host.flatMap { hosts[$0] }
+            push(
+                .probe(
+                    ticket,
+                    ProbeResult(
+                        verdict: .passing, status: 200, took: delay, body: host?.running)),
+                after: delay)
+        case .probePeers(let ticket, let names):
+            let results = Dictionary(uniqueKeysWithValues: names.map { ($0, probe($0)) })
+            push(.peers(ticket, results), after: delay)
+        case .hook(let ticket, let hook, _):
+            let failure = hookFailures.contains(hook.name) ? "status 1" : nil
+            push(.hook(ticket, failure: failure), after: delay)
+        case .timer(let ticket, let span):
+            push(.timer(ticket), after: span)
+        case .cancel, .exit: break
+        }
+    }
+
+    func probe(_ name: String) -> ProbeResult {
+        let took = TimeSpan.milliseconds(5)
+        if unreachable {
+            return ProbeResult(verdict: .unknown, error: "no connection", took: took)
+        }
+        guard let host = hosts[name], host.pid != nil, !sick.contains(name) else {
+            return ProbeResult(verdict: .failing, error: "connection refused", took: took)
+        }
+        if host.latched || badReleases.contains(host.running) {
+            return ProbeResult(verdict: .failing, status: 503, took: took)
+        }
+        return ProbeResult(verdict: .passing, status: 200, took: took)
+    }
+
+    mutating func answer(
+        _ name: String, _ command: RemoteCommand, _ plan: Plan
+    ) -> CommandOutcome {
+        guard var host = hosts[name] else {
+            return .unreachable(reason: "no such host", remedy: "none")
+        }
+        defer { hosts[name] = host }
+        let release = plan.release
+        switch command.role {
+        case .inspect:
+            guard let pid = host.pid else {
+                return .succeeded(["pid": "", "owner": "none", "boot": "b"])
+            }
+            return .succeeded([
+                "pid": "\(pid)", "start": "\(host.startTicks)", "exe": "/x", "boot": "b",
+                "owner": "self", "state": "S", "cgt": "0000000000000800",
+            ])
+        case .countConnections:
+            let count = host.connections
+            if host.latched { host.connections = max(0, count - 1) }
+            return .succeeded(["connections": "\(count)"])
+        case .findRelease:
+            return .succeeded([
+                "digest": host.releases[release.id] ?? "",
+                "exists": host.releases[release.id] == nil ? "0" : "1",
+            ])
+        case .pingOff:
+            if !host.ignoresSignal { host.latched = true }
+        case .terminate, .stop:
+            if !host.ignoresTerm { host.pid = nil }
+        case .kill: host.pid = nil
+        case .unpack: host.releases[release.id] = release.sha256
+        case .activate: host.current = release.id
+        case .restoreActivate: host.current = "v1"
+        case .start, .restoreStart:
+            host.nextPid += 1
+            host.pid = host.nextPid
+            host.startTicks += 100
+            host.running = host.current
+            host.latched = false
+        case .preparePush, .receive, .prune, .hook, .survey: break
+        }
+        return .succeeded([:])
+    }
+}
+
+enum Sample {
+    static let check = HealthCheck(
+        interval: .seconds(1), timeout: .seconds(1), fall: 2, rise: 2)
+
+    static func spec(_ name: String, change: (inout HostSpec) -> Void = { _ in }) -> HostSpec {
+        var spec = HostSpec(
+            target: HostTarget(name: name, address: name),
+            service: ServiceSpec(
+                name: "app", port: 8080, control: .pidfile, pidfile: "/srv/app/run/app.pid",
+                start: "/srv/app/current/control.sh start"),
+            artifact: ArtifactSpec(source: "app.tar.gz", root: "/srv/app"), healthChecks: [check])
+        change(&spec)
+        return spec
+    }
+
+    static let release = ReleaseArtifact(
+        id: "v2", source: "app.tar.gz", fileName: "app.tar.gz", form: .tarGzip, sha256: "sha-v2",
+        bytes: 1000)
+
+    static func baseline(change: (inout HostBaseline) -> Void = { _ in }) -> HostBaseline {
+        var baseline = HostBaseline(
+            process: ProcessIdentity(pid: 100, startTicks: 1, executable: "/x", bootID: "b"),
+            release: "v1", releaseSHA256: "sha-v1", releases: ["v1"], freeBytes: 1 << 30,
+            answerTime: .milliseconds(5))
+        change(&baseline)
+        return baseline
+    }
+
+    static func plan(
+        _ count: Int, spec change: (inout HostSpec) -> Void = { _ in },
+        play changePlay: (inout Play) -> Void = { _ in }, force: Bool = false
+    ) throws -> Plan {
+        let names = (1...count).map { "h\($0)" }
+        var play = Play(
+            name: "roll", pattern: "all", hosts: names.map { spec($0, change: change) })
+        changePlay(&play)
+        return try Planner.plan(
+            .init(
+                play: play, release: release, createdAt: Timestamp(milliseconds: 0), force: force),
+            baselines: Dictionary(uniqueKeysWithValues: names.map { ($0, baseline()) }))
+    }
+
+    static func world(_ count: Int) -> World { World((1...count).map { "h\($0)" }) }
+}

@@ -1,0 +1,444 @@
+import SluiceModel
+
+/// A plan and the events of its rollouts, made of fixed figures.
+enum Fixtures {
+    static let start = Timestamp("2026-03-14T10:15:00.000Z") ?? Timestamp(milliseconds: 0)
+
+    static let check = HealthCheck(
+        preset: "haproxy", interval: .seconds(1), timeout: .seconds(1), fall: 2, rise: 2)
+
+    static func process(_ pid: Int) -> ProcessIdentity {
+        ProcessIdentity(
+            pid: pid, startTicks: 881_000 + pid, executable: "/data/app/gateway/bin/gateway",
+            bootID: "3b1f0c52-7d2e-4f0a-9a55-0d9f6a6e1c11")
+    }
+
+    static func spec(_ name: String, push: ArtifactSpec.Push = .drained) -> HostSpec {
+        var target = HostTarget(name: name, address: "10.0.0.\(name.filter(\.isNumber))")
+        target.user = "deploy"
+        target.become = Become(user: "gateway")
+        let service = ServiceSpec(
+            name: "gateway", port: 8080, control: .pidfile,
+            pidfile: "/data/app/gateway/run/gateway.pid",
+            start: "/data/app/gateway/current/control.sh start")
+        var artifact = ArtifactSpec(source: "build/gateway.tar.gz", root: "/data/app/gateway")
+        artifact.push = push
+        return HostSpec(
+            target: target, service: service, artifact: artifact, healthChecks: [check])
+    }
+
+    static func command(
+        _ role: RemoteCommand.Role, _ script: String, _ purpose: String,
+        effect: RemoteCommand.Effect = .change, condition: String? = nil
+    ) -> RemoteCommand {
+        RemoteCommand(
+            role: role, effect: effect, script: script, deadline: .seconds(10), purpose: purpose,
+            condition: condition)
+    }
+
+    static func host(
+        _ name: String, pid: Int, answers ms: Int, push: ArtifactSpec.Push = .drained
+    ) -> HostPlan {
+        let root = "/data/app/gateway"
+        let windows = Windows(check: check, measured: .milliseconds(ms))
+        let baseline = HostBaseline(
+            process: process(pid), release: "v1", releaseSHA256: nil,
+            releases: ["v0", "v1"], freeBytes: 48_318_382_080, answerTime: .milliseconds(ms))
+        let identity = """
+            [ "$(cut -d' ' -f22 /proc/\(pid)/stat)" = \(881_000 + pid) ] || {
+                echo 'sluice identity=changed'
+                exit 3
+            }
+            """
+        let inspect = command(
+            .inspect, "cat /proc/\(pid)/stat", "ask whether the process is there",
+            effect: .read, condition: "repeated until it is gone")
+        let pushed = PlannedStep(
+            step: .push, summary: "push gateway.tar.gz (12.6 MB), check its SHA-256, unpack",
+            commands: [
+                command(
+                    .receive,
+                    "cat > '\(root)/releases/.v2.partial'\nsha256sum '\(root)/releases/.v2.partial'",
+                    "receive the archive"),
+                command(
+                    .unpack, "mv -T '\(root)/releases/.v2.tmp' '\(root)/releases/v2'",
+                    "unpack it, rename the directory"),
+            ], estimate: .seconds(2))
+        var steps = [
+            PlannedStep(
+                step: .admit, summary: "wait until 3 of the other 3 hosts pass their health check",
+                commands: []),
+            PlannedStep(
+                step: .pingOff, summary: "send USR2, then see /ping fail within 5s",
+                commands: [
+                    command(
+                        .pingOff, identity + "\nkill -s USR2 \(pid)",
+                        "check the process's identity, send USR2")
+                ], estimate: .milliseconds(200)),
+            PlannedStep(
+                step: .drain, summary: "wait until the balancer has stopped sending",
+                commands: [], estimate: windows.drain.total),
+            PlannedStep(
+                step: .connections,
+                summary: "wait until fewer than 1 connections to port 8080 are established, up to"
+                    + " 1m, then go on with a warning",
+                commands: [
+                    command(
+                        .countConnections, "awk '$4 == \"01\"' /proc/net/tcp /proc/net/tcp6",
+                        "count connections", effect: .read, condition: "repeated each second")
+                ], estimate: .seconds(1)),
+        ]
+        steps.insert(pushed, at: push == .ahead ? 0 : steps.count)
+        steps += [
+            PlannedStep(
+                step: .stop, summary: "TERM, up to 20s of grace, then KILL",
+                commands: [
+                    command(.terminate, identity + "\nkill -s TERM \(pid)", "send TERM"),
+                    inspect,
+                    command(
+                        .kill, identity + "\nkill -s KILL \(pid)", "send KILL",
+                        condition: "only if it is there after 20s"),
+                ], estimate: .seconds(1)),
+            PlannedStep(
+                step: .activate, summary: "point current at releases/v2",
+                commands: [
+                    command(
+                        .activate,
+                        "ln -s 'releases/v2' '\(root)/.current.new'\n"
+                            + "mv -T '\(root)/.current.new' '\(root)/current'",
+                        "move the link in one rename")
+                ], estimate: .milliseconds(100)),
+            PlannedStep(
+                step: .start, summary: "start the service",
+                commands: [command(.start, "\(root)/current/control.sh start", "start")],
+                estimate: .seconds(1)),
+            PlannedStep(
+                step: .verify, summary: "see /ping pass 3 times in a row within 1m",
+                commands: [], estimate: .seconds(3)),
+            PlannedStep(
+                step: .readmit, summary: "wait until the balancer sends again, probing throughout",
+                commands: [], estimate: windows.readmission.total),
+            PlannedStep(
+                step: .prune, summary: "keep 5 releases",
+                commands: [
+                    command(.prune, "rm -rf -- '\(root)/releases/v0'", "delete old releases")
+                ],
+                estimate: .milliseconds(100)),
+        ]
+        let restore = [
+            PlannedStep(
+                step: .activate, summary: "point current at releases/v1",
+                commands: [
+                    command(
+                        .restoreActivate,
+                        "ln -s 'releases/v1' '\(root)/.current.new'\n"
+                            + "mv -T '\(root)/.current.new' '\(root)/current'",
+                        "move the link back")
+                ]),
+            PlannedStep(
+                step: .start, summary: "start the service",
+                commands: [command(.restoreStart, "\(root)/current/control.sh start", "start")]),
+            PlannedStep(
+                step: .verify, summary: "see /ping pass 3 times in a row within 1m", commands: []),
+            PlannedStep(
+                step: .readmit, summary: "wait out the readmission window", commands: []),
+        ]
+        return HostPlan(
+            spec: spec(name, push: push), action: .deploy, baseline: baseline, windows: windows,
+            steps: steps, restore: restore)
+    }
+
+    static func plan(hosts count: Int = 4, push: ArtifactSpec.Push = .drained) -> Plan {
+        var hosts = (1...count).map {
+            host("gw-\($0)", pid: 4240 + $0, answers: $0 % 3 + 1, push: push)
+        }
+        let names = hosts.map(\.name)
+        var done = host("gw-old", pid: 99, answers: 1)
+        done.action = .upToDate
+        done.steps = []
+        done.restore = []
+        hosts.append(done)
+        return Plan(
+            createdAt: start, name: "Roll out gateway", service: "gateway",
+            release: ReleaseArtifact(
+                id: "v2", source: "build/gateway.tar.gz", fileName: "gateway.tar.gz",
+                form: .tarGzip,
+                sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                bytes: 12_634_112),
+            inputs: [InputDigest(path: "playbooks/gateway.yaml", sha256: "00ff")], hosts: hosts,
+            peers: [spec("gw-spare")], batches: names.map { [$0] }, budget: .count(0),
+            minAvailable: count + 1, admitWithin: .seconds(60), onFailure: .restore,
+            beforeRollout: [
+                Hook(name: "silence alerts", place: .controller, command: "silence --for 10m")
+            ], surveyed: true,
+            warnings: ["gw-2: the release directory is on the root file system"])
+    }
+}
+
+/// Writes down events with a clock that only moves when it is told to.
+struct Recorder {
+    var now = Fixtures.start
+    private(set) var events: [Event] = []
+
+    mutating func wait(_ ms: Int) {
+        now = now + .milliseconds(ms)
+    }
+
+    mutating func record(_ kind: Event.Kind) {
+        if case .progress = kind {
+            events.append(Event(sequence: 0, at: now, kind: kind))
+            return
+        }
+        let sequence = events.count(where: \.isDurable) + 1
+        events.append(Event(sequence: sequence, at: now, kind: kind))
+    }
+
+    mutating func start(_ plan: Plan) {
+        record(
+            .rolloutStarted(
+                .init(
+                    rollout: "20260314-101500-a1b2", service: plan.service,
+                    release: plan.release.id, hosts: plan.hostsToDeploy.map(\.name),
+                    actor: "release@ci-3")))
+        record(
+            .hookFinished(.init(hook: "silence alerts", place: "before_rollout", succeeded: true)))
+    }
+
+    mutating func batch(_ number: Int, _ plan: Plan) {
+        record(
+            .batchStarted(
+                .init(batch: number, of: plan.batches.count, hosts: plan.batches[number - 1])))
+    }
+
+    mutating func step(
+        _ host: String, _ step: Step, _ ms: Int, path: Event.Path = .forward,
+        detail: String? = nil, process: ProcessIdentity? = nil
+    ) {
+        record(.stepStarted(.init(host: host, step: step, path: path)))
+        wait(ms)
+        record(
+            .stepFinished(
+                .init(
+                    host: host, step: step, path: path, outcome: .done, took: .milliseconds(ms),
+                    detail: detail, process: process)))
+    }
+
+    /// Ping-off to the end of the push.
+    mutating func drain(_ host: String, pid: Int) {
+        step(host, .admit, 12, detail: "3 of 3 others pass")
+        record(
+            .stepStarted(
+                .init(host: host, step: .pingOff, process: Fixtures.process(pid))))
+        wait(60)
+        record(.pingFailed(.init(host: host, answer: "503")))
+        record(
+            .stepFinished(
+                .init(host: host, step: .pingOff, outcome: .done, took: .milliseconds(60))))
+        record(.stepStarted(.init(host: host, step: .drain)))
+        wait(1300)
+        record(
+            .progress(
+                .init(
+                    host: host, step: .drain,
+                    activity: "/ping 503, waiting until the balancer has stopped sending",
+                    since: now + .milliseconds(-1300), until: now + .milliseconds(1300))))
+        wait(1300)
+        record(
+            .stepFinished(
+                .init(
+                    host: host, step: .drain, outcome: .done, took: .milliseconds(2600),
+                    detail: "/ping 503 throughout")))
+        step(host, .connections, 400, detail: "0 established connections")
+        step(host, .push, 1810, detail: "12.6 MB, SHA-256 matches")
+    }
+
+    mutating func finish(_ result: Event.RolloutResult, _ counts: (Int, Int, Int, Int)) {
+        record(
+            .rolloutFinished(
+                .init(
+                    result: result, took: now - Fixtures.start, deployed: counts.0,
+                    failed: counts.1, untouched: counts.2, needsAttention: counts.3)))
+    }
+
+    mutating func deploy(_ host: String, pid: Int) {
+        let begun = now
+        drain(host, pid: pid)
+        let out = now + .milliseconds(-1810 - 400 - 2600)
+        step(host, .stop, 730, detail: "pid \(pid) ended 700ms after TERM")
+        step(host, .activate, 40)
+        step(host, .start, 510, process: Fixtures.process(pid + 1000))
+        step(host, .verify, 2050, detail: "200, 200, 200 from pid \(pid + 1000)")
+        step(host, .readmit, 2600, detail: "14 of 14 probes passed")
+        let back = now
+        step(host, .prune, 30, detail: "deleted v0")
+        record(
+            .hostFinished(
+                .init(
+                    host: host, result: .deployed, releaseBefore: "v1", releaseAfter: "v2",
+                    outOfRotation: back - out, took: now - begun)))
+    }
+}
+
+extension Fixtures {
+    static func succeeded(_ plan: Plan) -> [Event] {
+        var recorder = Recorder()
+        recorder.start(plan)
+        for (index, names) in plan.batches.enumerated() {
+            recorder.batch(index + 1, plan)
+            for name in names { recorder.deploy(name, pid: 4241 + index) }
+        }
+        recorder.finish(.succeeded, (plan.batches.count, 0, 0, 0))
+        return recorder.events
+    }
+
+    /// The first host succeeds; the second does not start and is restored; two are untouched.
+    static func restored(_ plan: Plan) -> [Event] {
+        var recorder = failing(plan)
+        let host = "gw-2"
+        recorder.step(host, .activate, 40, path: .restore)
+        recorder.step(host, .start, 480, path: .restore, process: process(6002))
+        recorder.step(host, .verify, 2040, path: .restore, detail: "200, 200, 200")
+        recorder.step(host, .readmit, 2600, path: .restore)
+        recorder.record(
+            .hostFinished(
+                .init(
+                    host: host, result: .restored, releaseBefore: "v1", releaseAfter: "v1",
+                    outOfRotation: .milliseconds(71_840), took: .milliseconds(71_912))))
+        return stop(&recorder, .failed, (1, 1, 2, 0))
+    }
+
+    /// As ``restored(_:)``, but the way back fails too.
+    static func needsAttention(_ plan: Plan) -> [Event] {
+        var recorder = failing(plan)
+        let host = "gw-2"
+        recorder.step(host, .activate, 40, path: .restore)
+        recorder.record(.stepStarted(.init(host: host, step: .start, path: .restore)))
+        recorder.wait(200)
+        recorder.record(
+            .stepFinished(
+                .init(
+                    host: host, step: .start, path: .restore, outcome: .failed,
+                    took: .milliseconds(200), detail: "exit status 1")))
+        recorder.record(
+            .hostFailed(
+                .init(
+                    host: host, step: .start, path: .restore,
+                    message: "'control.sh start' ended with status 1: no space left on device",
+                    remedy: "free space in /data on gw-2, then start the service",
+                    reaction: .leave)))
+        recorder.record(
+            .hostFinished(
+                .init(
+                    host: host, result: .needsAttention, releaseBefore: "v1",
+                    took: .milliseconds(66_000),
+                    command: "ssh deploy@10.0.0.2 /data/app/gateway/current/control.sh start")))
+        return stop(&recorder, .needsAttention, (1, 0, 2, 1))
+    }
+
+    /// Ctrl-C in the first host, which is finished; the others are untouched.
+    static func interrupted(_ plan: Plan) -> [Event] {
+        var recorder = Recorder()
+        recorder.start(plan)
+        recorder.batch(1, plan)
+        recorder.record(.interrupted(.init(level: 1, signal: "SIGINT")))
+        recorder.record(
+            .stopping(.init(reason: "interrupted by SIGINT: no further host is begun")))
+        recorder.deploy("gw-1", pid: 4241)
+        for host in ["gw-2", "gw-3", "gw-4"] {
+            recorder.record(.hostFinished(.init(host: host, result: .untouched)))
+        }
+        recorder.finish(.interrupted, (1, 0, 3, 0))
+        return recorder.events
+    }
+
+    /// Ctrl-C three times while the second host is out.
+    static func leftAtOnce(_ plan: Plan) -> [Event] {
+        var recorder = Recorder()
+        recorder.start(plan)
+        recorder.batch(1, plan)
+        recorder.deploy("gw-1", pid: 4241)
+        recorder.batch(2, plan)
+        recorder.drain("gw-2", pid: 4242)
+        for level in 1...3 {
+            recorder.record(.interrupted(.init(level: level, signal: "SIGINT")))
+        }
+        return recorder.events
+    }
+
+    private static func failing(_ plan: Plan) -> Recorder {
+        var recorder = Recorder()
+        recorder.start(plan)
+        recorder.batch(1, plan)
+        recorder.deploy("gw-1", pid: 4241)
+        recorder.batch(2, plan)
+        let host = "gw-2"
+        recorder.drain(host, pid: 4242)
+        recorder.record(
+            .note(
+                .init(
+                    host: host, level: .warning,
+                    text: "2 connections were still established after 1m; going on")))
+        recorder.step(host, .stop, 730)
+        recorder.step(host, .activate, 40)
+        recorder.step(host, .start, 510, process: process(5242))
+        recorder.record(.stepStarted(.init(host: host, step: .verify)))
+        recorder.wait(60_000)
+        recorder.record(
+            .stepFinished(
+                .init(
+                    host: host, step: .verify, outcome: .failed, took: .seconds(60),
+                    detail: "/ping: 503, 60 times in a row")))
+        recorder.record(
+            .hostFailed(
+                .init(
+                    host: host, step: .verify,
+                    message: "/ping never passed within 1m; the last answer was 503",
+                    remedy: "look at the log of release v2 on gw-2: /data/app/gateway/log",
+                    reaction: .restore)))
+        return recorder
+    }
+
+    private static func stop(
+        _ recorder: inout Recorder, _ result: Event.RolloutResult, _ counts: (Int, Int, Int, Int)
+    ) -> [Event] {
+        recorder.record(.stopping(.init(reason: "1 host failed, and the limit is max_fail 0")))
+        for host in ["gw-3", "gw-4"] {
+            recorder.record(.hostFinished(.init(host: host, result: .untouched)))
+        }
+        recorder.finish(result, counts)
+        return recorder.events
+    }
+
+    /// One of every type, for the encoding.
+    static func everyType(_ plan: Plan) -> [Event] {
+        var recorder = Recorder()
+        recorder.start(plan)
+        recorder.record(
+            .pushedAhead(
+                .init(
+                    host: "gw-1", step: .push, outcome: .done, took: .milliseconds(1810),
+                    detail: "12.6 MB, SHA-256 matches")))
+        recorder.batch(1, plan)
+        recorder.drain("gw-1", pid: 4241)
+        recorder.record(.note(.init(text: "resumed by release@ci-4")))
+        recorder.record(
+            .stepFinished(
+                .init(
+                    host: "gw-1", step: .connections, outcome: .skipped, took: .zero,
+                    detail: "drain.connections is off")))
+        recorder.record(
+            .hostFailed(
+                .init(
+                    host: "gw-1", step: .stop, message: "the process \"4241\" is another one now",
+                    remedy: "look at it: ps -p 4241", reaction: .inService)))
+        recorder.record(.interrupted(.init(level: 1, signal: "SIGTERM")))
+        recorder.record(.stopping(.init(reason: "SIGTERM")))
+        recorder.record(
+            .hostFinished(
+                .init(
+                    host: "gw-1", result: .needsAttention, releaseBefore: "v1", releaseAfter: nil,
+                    outOfRotation: nil, took: .seconds(6), command: "ssh gw-1")))
+        recorder.finish(.interrupted, (0, 0, 3, 1))
+        return recorder.events
+    }
+}

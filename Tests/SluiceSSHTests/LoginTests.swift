@@ -1,0 +1,271 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import SluiceSSH
+
+extension LiveTests {
+    @Suite struct LoginTests {
+        let server: SSHServer
+
+        init() throws { server = try SSHServer() }
+
+        func attempt(_ endpoint: SSHEndpoint) async throws {
+            let connection = SSHConnection(endpoint)
+            let result = try await connection.run("echo in", deadline: .generous)
+            await connection.close()
+            guard result.stdout == "in\n" else { throw FixtureError(description: "\(result)") }
+        }
+
+        func error(_ endpoint: SSHEndpoint) async throws -> SSHError {
+            let error = try await sshError { try await attempt(endpoint) }
+            if error.remedy.isEmpty { throw FixtureError(description: "no remedy: \(error)") }
+            return error
+        }
+
+        static let keyKinds: [[String]] = [
+            ["ed25519"], ["ecdsa"], ["ecdsa", "-b", "384"], ["ecdsa", "-b", "521"],
+            ["ecdsa", "-m", "PEM"], ["ecdsa", "-b", "384", "-m", "PEM"],
+            ["ecdsa", "-m", "PKCS8"], ["rsa"], ["rsa", "-b", "2048", "-m", "PEM"],
+            ["rsa", "-b", "2048", "-m", "PKCS8"],
+        ]
+
+        @Test(arguments: keyKinds)
+        func keyFile(_ kind: [String]) async throws {
+            let path = server.directory + "/key"
+            try SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
+            try server.authorize(path + ".pub")
+            try FileManager.default.removeItem(atPath: path + ".pub")
+            try await attempt(server.endpoint(keyFiles: [path]))
+        }
+
+        @Test(arguments: [["ed25519"], ["ecdsa"], ["rsa", "-b", "2048"]])
+        func agentKey(_ kind: [String]) async throws {
+            let agent = try Agent(in: server.directory)
+            let path = server.directory + "/key"
+            try SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
+            try server.authorize(path + ".pub")
+            try agent.add(path)
+            try await attempt(server.endpoint(keyFiles: [], agent: agent.socket))
+        }
+
+        @Test func identitiesOnly() async throws {
+            let agent = try Agent(in: server.directory)
+            for number in 0..<6 {
+                try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
+                try agent.add(server.directory + "/other\(number)")
+            }
+            let path = server.directory + "/locked"
+            try SSHServer.key("ed25519", at: path)
+            try server.authorize(path + ".pub")
+            try agent.add(path)
+            // The agent's key is named by a public part alone, in either way that OpenSSH allows.
+            try FileManager.default.removeItem(atPath: path)
+            for name in [path, path + ".pub"] {
+                var endpoint = server.endpoint(keyFiles: [name], agent: agent.socket)
+                endpoint.identitiesOnly = true
+                try await attempt(endpoint)
+                // Named first, it is also tried first.
+                endpoint.identitiesOnly = false
+                try await attempt(endpoint)
+            }
+            let failure = try await error(server.endpoint(keyFiles: [path + ".pub"]))
+            #expect(failure.code == .noKeys)
+            #expect(failure.message.contains("is a public key"), "\(failure)")
+        }
+
+        @Test func refusedNamesWhatWasTried() async throws {
+            let path = server.directory + "/stranger"
+            try SSHServer.key("ed25519", at: path)
+            let locked = server.directory + "/locked"
+            try SSHServer.key("ed25519", at: locked, passphrase: "secret")
+            let damaged = try server.write("nothing", to: "damaged")
+            let fingerprint = try tool(["ssh-keygen", "-l", "-f", path]).split(separator: " ")[1]
+            let failure = try await error(
+                server.endpoint(keyFiles: [path, locked, damaged, "/no/such/key"]))
+            #expect(failure.code == .authRefused)
+            #expect(failure.message.contains("\(path) (ssh-ed25519 \(fingerprint))"), "\(failure)")
+            #expect(failure.message.contains("\(locked): is protected by a passphrase"))
+            #expect(failure.message.contains("\(damaged): is not a supported key"))
+            #expect(failure.message.contains("/no/such/key: no such file"))
+            #expect(failure.message.contains("the host accepts: publickey"))
+            let none = try await error(server.endpoint(keyFiles: [locked]))
+            #expect(none.code == .noKeys)
+            #expect(none.message.contains("ssh-add"))
+        }
+
+        @Test func deadAgentIsNoted() async throws {
+            let socket = server.directory + "/nobody"
+            try await attempt(server.endpoint(agent: socket))
+            let failure = try await error(server.endpoint(keyFiles: [], agent: socket))
+            #expect(failure.code == .noKeys)
+            #expect(failure.message.contains(socket))
+        }
+
+        @Test func atMostFiveKeysAreTried() async throws {
+            let agent = try Agent(in: server.directory)
+            for number in 0..<8 {
+                try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
+                try agent.add(server.directory + "/other\(number)")
+            }
+            let failure = try await error(server.endpoint(agent: agent.socket))
+            #expect(failure.code == .authRefused)
+            #expect(failure.message.contains("not tried"), "\(failure)")
+            #expect(failure.message.components(separatedBy: "SHA256:").count == 6)
+        }
+
+        // MARK: Host keys
+
+        @Test func unknownHost() async throws {
+            let file = try server.write("", to: "none")
+            let failure = try await error(server.endpoint(knownHosts: file))
+            #expect(failure.code == .hostKeyUnknown)
+            #expect(
+                failure.remedy.contains("ssh-keyscan -p \(server.port) 127.0.0.1 >> \(file)"))
+            // The advice works.
+            try tool(["sh", "-c", "ssh-keyscan -p \(server.port) 127.0.0.1 >> \(file)"])
+            try await attempt(server.endpoint(knownHosts: file))
+            // A file that is not there is an empty one.
+            let missing = try await error(
+                server.endpoint(knownHosts: server.directory + "/missing"))
+            #expect(missing.code == .hostKeyUnknown)
+        }
+
+        @Test func changedKey() async throws {
+            let good = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
+            let name = good.split(separator: " ")[0]
+            let other = try String(
+                contentsOfFile: server.clientKey + ".pub", encoding: .utf8)
+            let file = try server.write("# comment\n\(name) \(other)", to: "changed")
+            let failure = try await error(server.endpoint(knownHosts: file))
+            #expect(failure.code == .hostKeyChanged)
+            for key in [server.clientKey, server.directory + "/host_ed25519"] {
+                let print = try tool(["ssh-keygen", "-l", "-f", key]).split(separator: " ")[1]
+                #expect(failure.message.contains(print), "\(failure)")
+            }
+            #expect(failure.message.contains("\(file):2"))
+            #expect(failure.remedy.contains("ssh-keygen -f \(file) -R '\(name)'"))
+        }
+
+        @Test func revokedKey() async throws {
+            let good = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
+            let key = good.split(separator: " ").dropFirst().joined(separator: " ")
+            let file = try server.write("\(good)@revoked * \(key)", to: "revoked")
+            let failure = try await error(server.endpoint(knownHosts: file))
+            #expect(failure.code == .hostKeyRevoked)
+            #expect(failure.message.contains("\(file):2"))
+            let authority = try server.write("@cert-authority * \(key)", to: "authority")
+            let other = try await error(server.endpoint(knownHosts: authority))
+            #expect(other.code == .hostKeyUnsupported)
+            #expect(other.message.contains("host certificates are not supported"))
+        }
+
+        @Test func hashedWildcardAndAlias() async throws {
+            let good = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
+            let key = good.split(separator: " ").dropFirst().joined(separator: " ")
+            let hashed = try server.write(good, to: "hashed")
+            try tool(["ssh-keygen", "-q", "-H", "-f", hashed])
+            try await attempt(server.endpoint(knownHosts: hashed))
+            let pattern = try server.write("[127.0.0.*]:\(server.port) \(key)", to: "pattern")
+            try await attempt(server.endpoint(knownHosts: pattern))
+            let alias = try server.write("node-7 \(key)", to: "alias")
+            try await attempt(server.endpoint(knownHosts: alias, alias: "node-7"))
+        }
+
+        @Test func theKnownTypeIsAskedFor() async throws {
+            let server = try SSHServer(hostKeys: ["ed25519", "ecdsa"])
+            let lines = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
+                .split(separator: "\n")
+            for line in lines {
+                let file = try server.write(line + "\n", to: "one")
+                let connection = SSHConnection(server.endpoint(knownHosts: file))
+                try await connection.connect(deadline: .generous)
+                await connection.close()
+            }
+        }
+
+        @Test func hostWithOnlyAnRSAKey() async throws {
+            let server = try SSHServer(hostKeys: ["rsa"])
+            let failure = try await error(server.endpoint())
+            #expect(failure.code == .handshake)
+            #expect(failure.message.contains("rsa-sha2-512"), "\(failure)")
+            #expect(failure.remedy.contains("ed25519"))
+        }
+
+        // MARK: Transport
+
+        @Test func nothingListens() async throws {
+            server.stop()
+            let failure = try await error(server.endpoint())
+            #expect(failure.code == .connectRefused)
+        }
+
+        @Test func unknownName() async throws {
+            let failure = try await error(server.endpoint(host: "no-such-host.invalid"))
+            #expect(failure.code == .dns)
+        }
+
+        @Test func nameInsteadOfAddress() async throws {
+            let good = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
+            let file = try server.write(
+                good.replacingOccurrences(of: "127.0.0.1", with: "localhost"), to: "named")
+            try await attempt(server.endpoint(knownHosts: file, host: "localhost"))
+        }
+
+        @Test func silentServer() async throws {
+            let listener = try Listener()
+            var endpoint = server.endpoint()
+            endpoint.port = listener.port
+            endpoint.connectTimeout = .milliseconds(500)
+            let failure = try await error(endpoint)
+            #expect(failure.code == .timedOut)
+        }
+
+        @Test func notAnSSHServer() async throws {
+            let listener = try Listener()
+            listener.serve { _ in [] }
+            var endpoint = server.endpoint()
+            endpoint.port = listener.port
+            let failure = try await error(endpoint)
+            #expect(failure.code == .handshake)
+        }
+
+        /// sshd drops what is beyond MaxStartups; the dropped try again.
+        @Test func crowdedServer() async throws {
+            let server = try SSHServer(options: ["MaxStartups 2:50:6"])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<24 {
+                    let endpoint = server.endpoint()
+                    group.addTask {
+                        let connection = SSHConnection(endpoint)
+                        try await connection.connect(deadline: .generous)
+                        await connection.close()
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+
+        @Test func jumpHosts() async throws {
+            let second = try SSHServer()
+            let third = try SSHServer()
+            var endpoint = third.endpoint()
+            endpoint.jumps = [server.endpoint(), second.endpoint()]
+            let connection = SSHConnection(endpoint)
+            let result = try await connection.run(
+                "echo $SSH_CONNECTION; head -c 3000000 /dev/zero | wc -c", deadline: .generous)
+            #expect(result.stdout.contains(" \(third.port)\n3000000"), "\(result)")
+            let path = third.directory + "/file"
+            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=16"])
+            let upload = try await connection.upload(
+                file: path, to: "sha256sum", deadline: .generous)
+            #expect(upload.stdout.prefix(64) == (try tool(["sha256sum", path]).prefix(64)))
+            let error = try await sshError {
+                try await connection.run("sleep 306", deadline: .now + .seconds(1))
+            }
+            #expect(error.code == .timedOut)
+            #expect(try await connection.run("echo on", deadline: .generous).stdout == "on\n")
+            await connection.close()
+        }
+    }
+}

@@ -1,0 +1,254 @@
+import Foundation
+import Glibc
+import SluiceSSH
+
+struct FixtureError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// Runs a local tool to its end; throws what it said unless it succeeds.
+@discardableResult
+func tool(_ arguments: [String], environment: [String: String] = [:]) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+        throw FixtureError(description: "\(arguments): \(text)")
+    }
+    return text
+}
+
+/// A child that ends with this process, whatever becomes of it: its shell waits on a pipe.
+final class Child {
+    private let process = Process()
+    private let leash = Pipe()
+
+    init(_ arguments: [String]) throws {
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments =
+            ["-c", "\"$@\" </dev/null & p=$!; read -r _; kill $p; wait $p", "sh"] + arguments
+        process.standardInput = leash
+        process.standardOutput = FileHandle.nullDevice
+        // Threads of Swift's pool block signals, and a shell whose SIGCHLD is blocked waits in vain.
+        var (none, before) = (sigset_t(), sigset_t())
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try process.run()
+    }
+
+    func stop() {
+        try? leash.fileHandleForWriting.close()
+        process.waitUntilExit()
+    }
+
+    deinit { stop() }
+}
+
+/// A real sshd on a port of the loopback interface, with keys and a directory of its own.
+final class SSHServer {
+    let directory: String
+    let port: Int
+    private let child: Child
+
+    var clientKey: String { directory + "/client" }
+    var authorizedKeys: String { directory + "/authorized_keys" }
+    var knownHosts: String { directory + "/known_hosts" }
+    static let user = NSUserName()
+
+    init(hostKeys: [String] = ["ed25519"], options: [String] = []) throws {
+        directory = try Self.temporaryDirectory()
+        try Self.key("ed25519", at: directory + "/client")
+        try FileManager.default.copyItem(
+            atPath: directory + "/client.pub", toPath: directory + "/authorized_keys")
+        var lines = options
+        var known = ""
+        port = try freePort()
+        for type in hostKeys {
+            let file = directory + "/host_" + type
+            try Self.key(type, at: file)
+            lines.append("HostKey \(file)")
+            known +=
+                "[127.0.0.1]:\(port) "
+                + (try String(contentsOfFile: file + ".pub", encoding: .utf8))
+        }
+        try known.write(toFile: directory + "/known_hosts", atomically: true, encoding: .utf8)
+        lines += [
+            "Port \(port)", "ListenAddress 127.0.0.1", "PidFile none", "StrictModes no",
+            "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no", "PrintMotd no",
+            "AuthorizedKeysFile \(directory)/authorized_keys",
+            // The start-up files of whoever runs the tests are no part of them.
+            "SetEnv HOME=\(directory)",
+        ]
+        let configuration = directory + "/sshd_config"
+        try (lines.joined(separator: "\n") + "\n").write(
+            toFile: configuration, atomically: true, encoding: .utf8)
+        // sshd as root wants its empty directory.
+        if geteuid() == 0 { unsafe mkdir("/run/sshd", 0o755) }
+        let log = directory + "/log"
+        child = try Child(["/usr/sbin/sshd", "-D", "-f", configuration, "-E", log])
+        let limit = ContinuousClock.now + .seconds(20)
+        while (try? String(contentsOfFile: log, encoding: .utf8))?.contains("listening") != true {
+            guard ContinuousClock.now < limit else {
+                throw FixtureError(description: "sshd did not start; see \(log)")
+            }
+            usleep(5000)
+        }
+    }
+
+    /// No more connections; those that there are go on.
+    func stop() { child.stop() }
+
+    deinit {
+        child.stop()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    var log: String { (try? String(contentsOfFile: directory + "/log", encoding: .utf8)) ?? "" }
+
+    func endpoint(
+        keyFiles: [String]? = nil, knownHosts: String? = nil, agent: String? = nil,
+        host: String = "127.0.0.1", alias: String? = nil
+    ) -> SSHEndpoint {
+        SSHEndpoint(
+            host: host, port: port, user: Self.user, keyFiles: keyFiles ?? [clientKey],
+            useAgent: agent != nil, agentSocket: agent,
+            knownHostsFiles: [knownHosts ?? self.knownHosts], hostKeyAlias: alias)
+    }
+
+    func write(_ text: String, to name: String) throws -> String {
+        let path = directory + "/" + name
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    func authorize(_ publicKeyFile: String) throws {
+        let line = try String(contentsOfFile: publicKeyFile, encoding: .utf8)
+        let old = try String(contentsOfFile: authorizedKeys, encoding: .utf8)
+        try (old + line).write(toFile: authorizedKeys, atomically: true, encoding: .utf8)
+    }
+
+    static func key(
+        _ type: String, at path: String, passphrase: String = "", options: [String] = []
+    ) throws {
+        try tool(
+            ["ssh-keygen", "-q", "-t", type, "-N", passphrase, "-C", "test-" + type, "-f", path]
+                + options)
+    }
+
+    static func temporaryDirectory() throws -> String {
+        var template = Array((NSTemporaryDirectory() + "sluice-ssh-XXXXXX").utf8CString)
+        guard unsafe mkdtemp(&template) != nil else {
+            throw FixtureError(description: "no temporary directory")
+        }
+        return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}
+
+/// An ssh-agent with a socket of its own.
+final class Agent {
+    let socket: String
+    private let child: Child
+
+    init(in directory: String) throws {
+        socket = directory + "/agent"
+        child = try Child(["ssh-agent", "-D", "-a", socket])
+        let limit = ContinuousClock.now + .seconds(20)
+        while unsafe access(socket, R_OK) != 0 {
+            guard ContinuousClock.now < limit else {
+                throw FixtureError(description: "ssh-agent did not start")
+            }
+            usleep(5000)
+        }
+    }
+
+    func add(_ key: String) throws {
+        try tool(["ssh-add", key], environment: ["SSH_AUTH_SOCK": socket])
+    }
+}
+
+/// Not gone and not a zombie, whose sockets are closed.
+func isRunning(_ pid: Int32) -> Bool {
+    guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else {
+        return false
+    }
+    return !text.contains(") Z ")
+}
+
+/// Seconds for `sleep`, never slept out, by which this run's process is told from any other's.
+func uniqueNap() -> String { "\(Int.random(in: 300_000_000...399_999_999))" }
+
+/// A port of the loopback interface on which nothing listens.
+func freePort() throws -> Int {
+    let listener = try Listener()
+    return listener.port
+}
+
+/// A listening socket that answers each connection with what a closure makes of the first read.
+final class Listener: @unchecked Sendable {
+    let port: Int
+    private let socket: Int32
+
+    init() throws {
+        let socket = Glibc.socket(
+            AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        self.socket = socket
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = unsafe withUnsafeMutablePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(socket, $0, length) == 0 && listen(socket, 16) == 0
+                    && getsockname(socket, $0, &length) == 0
+            }
+        }
+        guard bound else { throw FixtureError(description: "no port") }
+        port = Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Serves on a thread until the listener goes.
+    func serve(_ answer: @escaping @Sendable ([UInt8]) -> [UInt8]) {
+        let socket = socket
+        Thread.detachNewThread {
+            while true {
+                let client = accept(socket, nil, nil)
+                guard client >= 0 else { return }
+                var block = [UInt8](repeating: 0, count: 65536)
+                let count = unsafe read(client, &block, block.count)
+                let bytes = answer(Array(block[0..<max(0, count)]))
+                _ = unsafe write(client, bytes, bytes.count)
+                close(client)
+            }
+        }
+    }
+
+    deinit {
+        shutdown(socket, Int32(SHUT_RDWR))
+        close(socket)
+    }
+}
+
+extension ContinuousClock.Instant {
+    /// Long enough for a busy machine; no test waits for it on its good path.
+    static var generous: ContinuousClock.Instant { .now + .seconds(60) }
+}
+
+/// The error that an operation throws, as the kind that SSH throws.
+func sshError(_ body: () async throws -> some Any) async throws -> SSHError {
+    do {
+        _ = try await body()
+    } catch let error as SSHError {
+        return error
+    }
+    throw FixtureError(description: "no error was thrown")
+}
