@@ -11,11 +11,7 @@ MAKEFLAGS += --no-print-directory
 
 # A sibling target that is imported and not declared builds by accident of order: refuse it.
 BUILD := scripts/quietly build swift build --explicit-target-dependency-import-check error
-TEST := swift test --skip-build --disable-xctest
 LOGS := .build/logs
-# A run of tests with a log of its own; lines that only say what begins are left out of the output.
-RUN = mkdir -p $(LOGS); $(TEST) $(2) </dev/null 2>&1 | tee $(LOGS)/$(1).log \
-    | { grep --line-buffered -v ' started\.$$' || true; }
 SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run examples/service/control.sh
 
 .PHONY: help setup build build-tests test unit-tests server-tests system-tests demo format check lint clean
@@ -37,17 +33,14 @@ test: setup check unit-tests server-tests system-tests ## Check, then all tests;
 	@grep -h 'Test run with' $(LOGS)/unit-tests.log $(LOGS)/server-tests.log $(LOGS)/system-tests.log
 
 unit-tests: build-tests ## The tests of values and of single parts.
-	@echo '== unit tests'
-	@$(call RUN,unit-tests,--skip 'SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests')
+	@scripts/run-tests unit-tests --skip 'SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests'
 
 # One at a time, these and the next: what runs beside would be measured too.
 server-tests: build-tests ## The tests against real sshd, the demo service and HAProxy.
-	@echo '== server tests'
-	@$(call RUN,server-tests,--no-parallel --filter 'SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests')
+	@scripts/run-tests server-tests --no-parallel --filter 'SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests'
 
 system-tests: build-tests ## The tests of whole rollouts on a fleet under load.
-	@echo '== system tests'
-	@$(call RUN,system-tests,--no-parallel --filter SystemTests)
+	@scripts/run-tests system-tests --no-parallel --filter SystemTests
 
 demo: setup build ## Roll a release over four local nodes behind HAProxy, under load.
 	@.build/debug/sluice demo $(DEMO_FLAGS)

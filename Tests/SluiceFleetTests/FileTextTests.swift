@@ -21,7 +21,8 @@ import Testing
         #expect(lines.contains("http-check expect status 200"))
         #expect(
             lines.contains(
-                "default-server check inter 1500ms fall 3 rise 4 fastinter 250ms downinter 5000ms"))
+                "default-server check inter 1500ms fall 3 rise 4 fastinter 250ms downinter 5000ms "
+                    + "pool-purge-delay 500ms"))
         #expect(lines.contains("server node1 127.77.3.1:8080"))
         #expect(lines.contains("mode http"))
     }
