@@ -67,14 +67,20 @@ package final class SSHConnection: Sendable {
     /// Sends bytes to a port that the host can reach and reads the answer until it ends.
     ///
     /// Throws an `SSHError` with the code `port-refused` if nothing listens there, and
-    /// `forwarding-prohibited` if the host's sshd does not allow it. Of an answer longer than
-    /// `maxResponse` bytes, the first `maxResponse` are returned.
+    /// `forwarding-prohibited` if the host's sshd does not allow it, and `unanswered` if what
+    /// listens there says nothing, or not all, in time. Of an answer longer than `maxResponse`
+    /// bytes, the first `maxResponse` are returned.
+    ///
+    /// - Parameter wantsMore: called with each part that comes; `false` ends the exchange before
+    ///   the other side does.
     package func exchange(
         host: String = "127.0.0.1", port: Int, request: [UInt8],
-        deadline: ContinuousClock.Instant, maxResponse: Int = 1 << 20
+        deadline: ContinuousClock.Instant, maxResponse: Int = 1 << 20,
+        wantsMore: @Sendable (ArraySlice<UInt8>) -> Bool = { _ in true }
     ) async throws -> [UInt8] {
         try await exchanges.exchange(
-            host: host, port: port, request: request, maxResponse: maxResponse, until: deadline)
+            host: host, port: port, request: request, maxResponse: maxResponse,
+            wantsMore: wantsMore, until: deadline)
     }
 
     /// Ends the sessions, and the operations in hand with the code `closed`. Later operations are

@@ -23,6 +23,8 @@ package struct SSHError: SluiceFailure {
         package static let channel = Code("channel")
         package static let portRefused = Code("port-refused")
         package static let forwardingProhibited = Code("forwarding-prohibited")
+        /// The port was reached, and the answer did not come or end in time.
+        package static let unanswered = Code("unanswered")
         package static let localFile = Code("local-file")
         package static let script = Code("script")
         package static let timedOut = Code("timed-out")
@@ -78,6 +80,13 @@ extension SSHError {
             .timedOut, host: host, operation: operation,
             "\(host): timed out: \(operation)",
             remedy: "check the host and the network to it, or allow more time")
+    }
+
+    static func unanswered(_ host: String, _ operation: String, cause: any Error) -> SSHError {
+        SSHError(
+            .unanswered, host: host, operation: operation,
+            "\(host): no answer in time: \(operation)",
+            remedy: "see whether the service hangs", cause: cause)
     }
 
     static func closed(_ host: String, _ operation: String) -> SSHError {

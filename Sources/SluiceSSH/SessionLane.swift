@@ -50,12 +50,12 @@ actor SessionLane {
 
     func exchange(
         host: String, port: Int, request: [UInt8], maxResponse: Int,
-        until deadline: ContinuousClock.Instant
+        wantsMore: @Sendable (ArraySlice<UInt8>) -> Bool, until deadline: ContinuousClock.Instant
     ) async throws -> [UInt8] {
         try await perform("exchange", until: deadline) { session in
             try await session.exchange(
                 host: host, port: port, request: request, maxResponse: maxResponse,
-                until: deadline)
+                wantsMore: wantsMore, until: deadline)
         }
     }
 

@@ -107,7 +107,7 @@ import Testing
         #expect(baseline == nil)
         let problem = try #require(problems.first)
         #expect(problems.count == 1)
-        #expect(problem.code == "unhealthy")
+        #expect(problem.code == (probe.verdict == .unknown ? "health-unknown" : "unhealthy"))
         #expect(problem.message.contains(probe.text))
         #expect(!problem.remedy.isEmpty)
     }

@@ -17,7 +17,15 @@ struct World {
         /// Releases whose `/ping` never passes.
         var ignoresSignal = false
         var ignoresTerm = false
-        var rebootsUnder: RemoteCommand.Role?
+        /// From the signal to the first failing answer.
+        var latchDelay = TimeSpan.zero
+        var latchesAt: Timestamp?
+
+        // What a balancer can see, by the world's own clock; the engine's belief is no part of it.
+        /// Since when every answer fails, or nothing answers.
+        var failingSince: Timestamp?
+        /// Since when it passes again after it failed; `nil` before it first failed.
+        var passingSince: Timestamp?
     }
 
     var now = Timestamp(milliseconds: 1_000_000)
@@ -38,6 +46,8 @@ struct World {
     var owedWhileStopping: [Bool] = []
     /// Probes can't be made.
     var unreachable = false
+    /// Probes from here get no answer from these, and the balancer's do.
+    var cutOff: Set<String> = []
     var maxOut = 0
     private var queue: [(at: Timestamp, order: Int, input: Rollout.Input.Kind)] = []
     private var order = 0
@@ -57,11 +67,14 @@ struct World {
             let next = queue.removeFirst()
             now = max(now, next.at)
             onTime(&self)
-            let before = rollout
+            look(plan)
             let decision = rollout.decide(.init(now: now, next.input))
-            check(decision, before: before, after: rollout)
+            check(decision, after: rollout)
             events += decision.events
-            for effect in decision.effects { perform(effect, plan: plan) }
+            for effect in decision.effects {
+                perform(effect, plan: plan)
+                look(plan)
+            }
         }
         if steps >= limit { violations.append("the rollout does not end") }
         if !rollout.isFinished { violations.append("the rollout stands still") }
@@ -76,28 +89,73 @@ struct World {
         queue.append((now + span, order, input))
     }
 
-    private mutating func check(
-        _ decision: Rollout.Decision, before: Rollout, after: Rollout
-    ) {
-        let out = after.state.hosts.values.filter(\.owesReadmission).count
+    /// Whether a health check of the host passes now, were it asked.
+    private func passes(_ host: Host) -> Bool {
+        host.pid != nil && !host.latched && !badReleases.contains(host.running)
+    }
+
+    /// Brings what a balancer can see up to date.
+    private mutating func look(_ plan: Plan) {
+        for name in hosts.keys {
+            guard var host = hosts[name] else { continue }
+            if let at = host.latchesAt, now >= at {
+                host.latched = true
+                host.latchesAt = nil
+            }
+            if passes(host) {
+                if host.failingSince != nil { host.passingSince = now }
+                host.failingSince = nil
+            } else {
+                host.failingSince = host.failingSince ?? now
+                host.passingSince = nil
+            }
+            hosts[name] = host
+        }
+        let out = hosts.keys.filter { isOut($0, plan) }.count
         maxOut = max(maxOut, out)
-        let batches = after.plan.batches.map(\.count).max() ?? 0
-        if out > batches { violations.append("S1: \(out) hosts out") }
+        // S1, as the balancer sees it.
+        if out > plan.batches.map(\.count).max() ?? 0 {
+            violations.append("S1: \(out) hosts out at \(now)")
+        }
+    }
+
+    /// Whether some balancer may not be sending to the host.
+    private func isOut(_ name: String, _ plan: Plan) -> Bool {
+        guard let host = hosts[name] else { return false }
+        if host.failingSince != nil { return true }
+        guard let since = host.passingSince else { return false }
+        return now - since < plan.host(name)?.windows.readmission.total ?? .zero
+    }
+
+    private mutating func check(_ decision: Rollout.Decision, after: Rollout) {
         for effect in decision.effects {
             guard case .change(let ticket, let command) = effect, let name = ticket.host,
-                let host = after.state.hosts[name]
+                let host = after.state.hosts[name], let real = hosts[name]
             else { continue }
+            let plan = after.plan
             if command.role == .terminate { owedWhileStopping.append(host.owesReadmission) }
             // S4: the intent comes with the effect or before it.
             if host.step == nil, host.failure == nil { violations.append("S4: \(command.role)") }
-            if [.terminate, .stop].contains(command.role), hosts[name]?.pid != nil,
-                !after.neverPassed.contains(name)
-            {
-                let window = after.plan.host(name)?.windows.drain.total ?? .zero
-                guard let since = host.pingFailedAt, now - since >= window else {
-                    violations.append("S7: \(name) stopped before its drain window had passed")
-                    continue
+            switch command.role {
+            case .terminate, .stop, .kill:
+                let window = plan.host(name)?.windows.drain.total ?? .zero
+                if real.pid != nil, real.failingSince.map({ now - $0 < window }) ?? true {
+                    violations.append(
+                        "S7: \(name) got \(command.role) before its drain window had passed")
                 }
+            case .pingOff where host.path == .forward:
+                let batch = plan.batches.first { $0.contains(name) } ?? []
+                let others = hosts.keys.filter { $0 != name }
+                let out = others.filter { isOut($0, plan) }
+                if !Set(out).isSubset(of: Set(batch)) {
+                    violations.append("S7: \(name) is drained while \(out) are not back")
+                }
+                // The others of its batch may be drained at this very moment.
+                let serving = others.filter { !out.contains($0) && !sick.contains($0) }.count
+                let floor = plan.batchMinimums.indices.contains(after.state.batch)
+                    ? plan.batchMinimums[after.state.batch] : plan.minAvailable
+                if serving < floor { violations.append("S1: \(serving) serve, \(floor) must") }
+            default: break
             }
         }
     }
@@ -144,6 +202,9 @@ struct World {
         if unreachable {
             return ProbeResult(verdict: .unknown, error: "no connection", took: took)
         }
+        if cutOff.contains(name) {
+            return ProbeResult(verdict: .failing, error: "no answer in time", took: took)
+        }
         guard let host = hosts[name], host.pid != nil, !sick.contains(name) else {
             return ProbeResult(verdict: .failing, error: "connection refused", took: took)
         }
@@ -180,7 +241,11 @@ struct World {
                 "exists": host.releases[release.id] == nil ? "0" : "1",
             ])
         case .pingOff:
-            if !host.ignoresSignal { host.latched = true }
+            if host.latchDelay > .zero {
+                host.latchesAt = host.latchesAt ?? now + host.latchDelay
+            } else if !host.ignoresSignal {
+                host.latched = true
+            }
         case .terminate, .stop:
             if !host.ignoresTerm { host.pid = nil }
         case .kill: host.pid = nil
@@ -193,6 +258,7 @@ struct World {
             host.startTicks += 100
             host.running = host.current
             host.latched = false
+            host.latchesAt = nil
         case .preparePush, .receive, .prune, .hook, .survey: break
         }
         return .succeeded([:])

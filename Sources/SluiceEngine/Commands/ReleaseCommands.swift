@@ -137,15 +137,18 @@ extension RemoteCommands {
     /// Points `current` back at a release that the host had.
     package func activatePrevious(_ previous: String) -> RemoteCommand {
         command(
-            .restoreActivate, .change,
-            """
-            [ -d \(Shell.quote(artifact.directory(of: previous))) ] || {
-              echo "the previous release is gone from the host" >&2; exit \
-            \(ScriptStatus.releaseNotVerified)
-            }
-            \(pointCurrent(at: previous))
-            """,
+            .restoreActivate, .change, activation(ofPrevious: previous),
             deadline: .seconds(30), purpose: "point current back at \(previous)")
+    }
+
+    func activation(ofPrevious previous: String) -> String {
+        """
+        [ -d \(Shell.quote(artifact.directory(of: previous))) ] || {
+          echo "the previous release is gone from the host" >&2; exit \
+        \(ScriptStatus.releaseNotVerified)
+        }
+        \(pointCurrent(at: previous))
+        """
     }
 
     private func pointCurrent(at id: String) -> String {

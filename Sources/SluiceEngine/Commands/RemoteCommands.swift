@@ -271,6 +271,38 @@ package struct RemoteCommands: Sendable {
             purpose: "start the service")
     }
 
+    /// What a person runs on a host that Sluice could not bring back: stop whatever runs of the
+    /// service, since a latched `/ping` opens by a restart alone; then the old release.
+    func bringBack(to previous: String?) -> RemoteCommand {
+        let stop: String
+        switch service.control {
+        case .systemd: stop = "systemctl stop \(Shell.quote(unit))"
+        case .script: stop = "{ \(inRoot(service.stop ?? "false")); }"
+        case .pidfile:
+            let isOver = "[ ! -d /proc/$pid ] || [ \"$(look $pid | cut -c1)\" = Z ]"
+            stop = """
+                { \(Self.look)
+                inodes=
+                \(findProcess)
+                [ -z "$pid" ] || ! [ -d /proc/$pid ] || {
+                  kill -s \(spec.stop.signal) "$pid"; n=0
+                  until \(isOver) || [ $n -ge \(max(1, Int(spec.stop.grace.seconds.rounded(.up)))) ]
+                  do sleep 1; n=$((n + 1)); done
+                  \(isOver) || kill -s KILL "$pid"
+                }; }
+                """
+        }
+        let activate = previous.map { activation(ofPrevious: $0) }
+        let start =
+            service.control == .systemd
+            ? "systemctl start \(Shell.quote(unit))" : "{ \(inRoot(service.start ?? "false")); }"
+        return command(
+            .restoreStart, .change,
+            ([stop] + (activate.map { ["{ \($0)\n}"] } ?? []) + [start])
+                .joined(separator: " &&\n"),
+            deadline: .seconds(300), purpose: "bring the service back by hand")
+    }
+
     package func hook(_ hook: Hook) -> RemoteCommand {
         command(
             .hook, .change, "{ \(hook.command)\n} >&2", deadline: hook.timeout,

@@ -151,6 +151,8 @@ extension Rollout {
         let until = activity.retryUntil ?? turn.now + Self.reconnectLimit
         guard turn.now < until, state.interrupts < 3 else { return false }
         activities[host]?.retryUntil = until
+        // While nobody can look, the balancer may find that it passes.
+        neverPassed.remove(host)
         progress(host, "trying again: \(reason)", until: until, &turn)
         enterPhase(host, .retryPause(activity.phase), &turn) { .timer($0, after: .seconds(1)) }
         return true

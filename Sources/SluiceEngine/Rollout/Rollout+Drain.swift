@@ -82,6 +82,15 @@ extension Rollout {
             pause(host, .confirmPause, for: Pace.confirm, &turn)
             return
         }
+        if state.hosts[host]?.path == .restore, result.verdict == .failing {
+            // It answers nothing. Hung, the balancer hears nothing either; cut off from here alone,
+            // it has the signal. In both cases the window makes it safe to stop.
+            pingFailed(host, result, &turn)
+            finishStep(
+                host, detail: "\(path(host)) gives no answer (\(result.text)); the signal was sent",
+                &turn)
+            return
+        }
         let signal = plan.host(host)?.spec.drain.signal ?? ""
         fail(
             host,
@@ -221,7 +230,7 @@ extension Rollout {
                 remedy: outcome.remedy ?? "look at the host", &turn)
             return
         }
-        guard let process = SurveyReading.process(in: report) else {
+        guard let process = serviceProcess(host, in: report) else {
             drained(host, "no process of the service runs", &turn)
             return
         }
@@ -247,10 +256,12 @@ extension Rollout {
         guard let policy = plan.host(host)?.spec.drain, let process = activity.process,
             let commands = commands(host)
         else { return }
-        if result.verdict == .failing {
+        let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
+        if result.verdict == .failing, result.status != nil || !catches {
             if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
-        } else if SurveyReading.catches(policy.signal, mask: activity.seen) {
+        } else if catches {
+            // No answer here may still be one at the balancer, whose way is another.
             send(host, commands.pingOff(process), .signalling, &turn)
         } else {
             fail(

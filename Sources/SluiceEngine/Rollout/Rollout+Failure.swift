@@ -72,9 +72,24 @@ extension Rollout {
             plan.onFailure == .restore
         else { return false }
         let step = value.step ?? plan.host(host)?.steps.last { value.done.contains($0.step) }?.step
+        // A host that could not be reached yet got no signal.
+        let isUntouched = activities[host]?.phase == .retryPause(.signalling)
         react(
-            host, step: step ?? .pingOff, to: .restore, "interrupted",
+            host, step: step ?? .pingOff, to: isUntouched ? .inService : .restore, "interrupted",
             "deploy again when you are ready", &turn)
         return true
+    }
+
+    /// The process that an `inspect` found, if it is the service's: a pidfile that nobody has
+    /// rewritten may name a process of somebody else by now, and the way back stops what it finds.
+    func serviceProcess(_ host: String, in report: CommandOutcome.Report) -> ProcessIdentity? {
+        guard let plan = plan.host(host), let process = SurveyReading.process(in: report),
+            process.pid != 1
+        else { return nil }
+        if ["self", "child"].contains(report["owner"]) { return process }
+        let known = plan.baseline?.process.executable ?? ""
+        let isKnown = !known.isEmpty && process.executable == known
+        return isKnown || process.executable.hasPrefix(plan.spec.artifact.root + "/")
+            ? process : nil
     }
 }

@@ -49,7 +49,7 @@ extension Rollout {
                 remedy: outcome.remedy ?? "look at the host", &turn)
             return
         }
-        if let process = SurveyReading.process(in: report) {
+        if let process = serviceProcess(host, in: report) {
             terminate(host, process, &turn)
         } else {
             finishStep(host, outcome: .skipped, detail: "no process of the service runs", &turn)

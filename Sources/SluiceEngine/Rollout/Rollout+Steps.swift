@@ -212,11 +212,13 @@ extension Rollout {
         if let known = target.knownHostsFiles.first {
             ssh += " -o UserKnownHostsFile=\(Shell.quote(known))"
         }
+        if !target.jumps.isEmpty {
+            let jumps = target.jumps.map { jump in
+                (jump.user.map { $0 + "@" } ?? "") + "\(jump.address):\(jump.port)"
+            }
+            ssh += " -J \(jumps.joined(separator: ","))"
+        }
         ssh += " " + (target.user.map { $0 + "@" } ?? "") + target.address
-        let back = [
-            host.baseline?.release.map { commands.activatePrevious($0).script },
-            commands.start().script,
-        ].compactMap { $0 }.joined(separator: "\n")
-        return ssh + " " + Shell.quote(back)
+        return ssh + " " + Shell.quote(commands.bringBack(to: host.baseline?.release).script)
     }
 }

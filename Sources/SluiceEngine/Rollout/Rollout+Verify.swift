@@ -6,6 +6,7 @@ extension Rollout {
         _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         guard case .succeeded(let report) = outcome else {
+            neverPassed.remove(host)
             fail(
                 host, "the host could not be looked at: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy ?? "look at the host", &turn)
@@ -44,7 +45,8 @@ extension Rollout {
     ) {
         guard let spec = plan.host(host)?.spec else { return }
         let path = spec.healthChecks.first?.path ?? "/ping"
-        if result.verdict == .passing || result.verdict == .mixed { neverPassed.remove(host) }
+        // Only a refusal in so many words says that the balancer gets one too.
+        if result.verdict != .failing || result.status == nil { neverPassed.remove(host) }
         switch activity.phase {
         case .verifyProbe:
             guard result.verdict == .passing else {
@@ -131,6 +133,7 @@ extension Rollout {
         if result.verdict == .passing {
             let since = activity.since ?? turn.now
             activities[host]?.since = since
+            activities[host]?.count = 0
             if turn.now - since >= window {
                 send(host, .inspect, .readmitInspect, &turn)
                 return
@@ -141,7 +144,11 @@ extension Rollout {
             enterPhase(host, .readmitPause, &turn) { .timer($0, after: rest) }
             return
         }
-        if result.verdict != .unknown {
+        // One question that could not be asked is an accident; after two nobody knows what the
+        // balancer heard meanwhile.
+        let unasked = result.verdict == .unknown ? activity.count + 1 : 0
+        activities[host]?.count = unasked
+        if unasked != 1 {
             if activity.since != nil {
                 note(
                     host, .warning,
@@ -204,11 +211,18 @@ extension Rollout {
             fail(
                 host, "\(path) answers \(result.text) while soaking",
                 remedy: "look at the service's log on the host", &turn)
-        } else if turn.now >= deadline {
+        } else if turn.now >= deadline, result.verdict == .passing {
             finishStep(host, &turn)
+        } else if turn.now >= deadline + Self.reconnectLimit {
+            fail(
+                host, "\(path) could not be asked at the end of the soak: \(result.text)",
+                remedy: "check the connection to the host", &turn)
         } else {
-            progress(host, "\(path) \(result.text)", until: deadline, &turn)
-            pause(host, .soakPause, for: Pace.watch, &turn)
+            // The last word is an answer, if need be a little later.
+            let end = turn.now < deadline ? deadline : deadline + Self.reconnectLimit
+            progress(host, "\(path) \(result.text)", until: end, &turn)
+            let rest = turn.now < deadline ? max(.milliseconds(1), deadline - turn.now) : Pace.watch
+            enterPhase(host, .soakPause, &turn) { .timer($0, after: min(Pace.watch, rest)) }
         }
     }
 }

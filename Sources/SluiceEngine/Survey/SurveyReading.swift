@@ -40,7 +40,7 @@ struct SurveyReading {
         return SurveyProblem(
             code: "survey-failed", host: host,
             message: "the survey ended with status \(status): \(message)",
-            remedy: "run 'sluice plan -vv' to see the script, and try it on the host")
+            remedy: "log in as the same user and see whether sh, awk and /proc work there")
     }
 
     /// Everything that the facts and the probe say: a baseline, or at least one problem.
@@ -53,7 +53,12 @@ struct SurveyReading {
         }
         checkProcess(problem)
         checkPlaces(problem)
-        if probe.verdict != .passing {
+        if probe.verdict == .unknown {
+            problem(
+                "health-unknown", "the health check could not be asked: \(probe.text)",
+                "with health_check.from: host the server has to allow forwarding for this login "
+                    + "(AllowTcpForwarding); else ask from the controller")
+        } else if probe.verdict != .passing {
             let expected = spec.healthChecks.map {
                 "\($0.method) \($0.path) gives "
                     + $0.expect.map(\.description).joined(separator: " or ")

@@ -7,7 +7,7 @@ extension SSHSession {
     /// closed. At most `maxResponse` bytes are read; then the connection is closed.
     func exchange(
         host: String, port: Int, request: [UInt8], maxResponse: Int,
-        until deadline: ContinuousClock.Instant
+        wantsMore: (ArraySlice<UInt8>) -> Bool, until deadline: ContinuousClock.Instant
     ) async throws -> [UInt8] {
         sent = .nothing
         let operation = "exchange with \(host) port \(port)"
@@ -15,13 +15,20 @@ extension SSHSession {
         unsafe try await write(request, to: channel, operation, deadline)
         sent = .request
         var response: [UInt8] = []
-        while response.count < maxResponse {
+        var isComplete = false
+        while response.count < maxResponse, !isComplete {
             let some = unsafe try await read(0, of: channel, operation, deadline) {
                 response += $0
+                if !isComplete { isComplete = !wantsMore($0) }
             }
             if some { continue }
             if unsafe libssh2_channel_eof(channel) != 0 { break }
-            try await wait(operation, deadline)
+            do {
+                try await wait(operation, deadline)
+            } catch let error as SSHError where error.code == .timedOut {
+                // The way to the port is there: it is who listens that says nothing.
+                throw SSHError.unanswered(endpoint.label, operation, cause: error)
+            }
         }
         unsafe try await close(channel, operation, deadline)
         return Array(response.prefix(maxResponse))

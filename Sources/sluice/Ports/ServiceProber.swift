@@ -48,11 +48,13 @@ private struct ChannelExchange: ByteExchange {
         receive: @escaping @Sendable ([UInt8]) -> Bool
     ) async throws {
         do {
-            let answer = try await connection.exchange(
-                host: host, port: port, request: request, deadline: deadline)
-            _ = receive(answer)
+            _ = try await connection.exchange(
+                host: host, port: port, request: request, deadline: deadline,
+                wantsMore: { receive(Array($0)) })
         } catch let error as SSHError where error.code == .portRefused {
             throw HTTPError(.refused, error.message, remedy: error.remedy, cause: error)
+        } catch let error as SSHError where error.code == .unanswered {
+            throw HTTPError(.timedOut, error.message, remedy: error.remedy, cause: error)
         } catch let error as SSHError {
             throw ExchangeUnavailable(error.message, remedy: error.remedy, cause: error)
         }

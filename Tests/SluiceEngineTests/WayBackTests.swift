@@ -1,0 +1,148 @@
+import SluiceModel
+import Testing
+
+@testable import SluiceEngine
+
+/// What is not seen counts as the worse case, and what is found is not taken for the service.
+@Suite struct WayBackTests {
+    private func results(_ rollout: Rollout) -> [String: Event.HostResult?] {
+        rollout.state.hosts.mapValues(\.result)
+    }
+
+    /// A service that takes its time to notice the signal: the window starts at its first failing
+    /// answer, not at the signal.
+    @Test func theDrainWindowStartsAtTheFirstFailingAnswer() throws {
+        var world = Sample.world(2)
+        for name in ["h1", "h2"] { world.hosts[name]?.latchDelay = .milliseconds(1900) }
+        let rollout = world.run(try Sample.plan(2))
+        #expect(world.violations == [])
+        #expect(results(rollout) == ["h1": .deployed, "h2": .deployed])
+    }
+
+    /// While nobody can look at a new process, the balancer may take it in.
+    @Test func aProcessThatNobodyCouldLookAtIsDrainedBeforeItIsStopped() throws {
+        var world = Sample.world(2)
+        var started: Timestamp?
+        world.faults = { world, _, command in
+            if command.role == .start { started = started ?? world.now }
+            guard command.role == .inspect, let since = started,
+                world.now - since < .seconds(40), world.hosts["h1"]?.running == "v2"
+            else { return nil }
+            return .unreachable(reason: "no route", remedy: "wait")
+        }
+        let rollout = world.run(try Sample.plan(2))
+        #expect(started != nil)
+        #expect(world.violations == [])
+        #expect(world.sent.filter { $0.host == "h1" && $0.role == .pingOff }.count == 2)
+        #expect(results(rollout)["h2"] == .untouched)
+    }
+
+    /// The controller gets no answer any more, the balancer does.
+    @Test func noAnswerHereMayBeOneAtTheBalancer() throws {
+        var world = Sample.world(2)
+        let start = world.now
+        world.onTime = {
+            let isNew = $0.hosts["h1"]?.running == "v2"
+            $0.cutOff = $0.now - start > .seconds(12) && isNew ? ["h1"] : []
+        }
+        let rollout = world.run(try Sample.plan(2, spec: { $0.soak = .seconds(30) }))
+        #expect(world.violations == [])
+        #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
+        #expect(world.sent.filter { $0.host == "h1" && $0.role == .pingOff }.count == 2)
+        #expect(world.hosts["h1"]?.running == "v1")
+    }
+
+    /// Answers that could not be asked for are no part of the readmission window.
+    @Test func theReadmissionWindowIsSeenWhole() throws {
+        var world = Sample.world(1)
+        let plan = try Sample.plan(1)
+        var again: Timestamp?
+        world.onTime = {
+            guard let since = $0.hosts["h1"]?.passingSince else { return }
+            let at = $0.now - since
+            $0.unreachable = at > .milliseconds(1200) && at < .seconds(4)
+            if at >= .seconds(4) { again = again ?? $0.now }
+        }
+        let rollout = world.run(plan)
+        #expect(results(rollout) == ["h1": .deployed])
+        let back = try #require(again)
+        let end = try #require(
+            world.events.last { $0.typeName == "step_finished" && $0.step == .readmit })
+        let window = try #require(plan.host("h1")).windows.readmission.total
+        #expect(end.at - back >= window)
+    }
+
+    /// The last word of a soak is an answer.
+    @Test(arguments: [true, false]) func aSoakEndsOnAnAnswer(comesBack: Bool) throws {
+        var world = Sample.world(1)
+        let start = world.now
+        world.onTime = {
+            let at = $0.now - start
+            $0.unreachable = at > .seconds(12) && (!comesBack || at < .seconds(45))
+        }
+        let rollout = world.run(try Sample.plan(1, spec: { $0.soak = .seconds(20) }))
+        #expect(results(rollout) == ["h1": comesBack ? .deployed : .needsAttention])
+        let soak = try #require(
+            world.events.last { $0.typeName == "step_finished" && $0.step == .soak })
+        #expect(soak.at - start >= .seconds(45))
+    }
+
+    /// A pidfile that nobody has rewritten names somebody else's process by now.
+    @Test func aForeignProcessIsNotStoppedOnTheWayBack() throws {
+        var world = Sample.world(2)
+        var starts = 0
+        world.faults = { world, _, command in
+            switch command.role {
+            case .start:
+                starts += 1
+                return starts == 1 ? .failed(status: 1, message: "no") : nil
+            case .inspect where starts == 1:
+                return .succeeded([
+                    "pid": "777", "start": "9", "exe": "/usr/sbin/other", "boot": "b",
+                    "owner": "none", "state": "S", "cgt": "0000000000000800",
+                ])
+            default: return nil
+            }
+        }
+        let rollout = world.run(try Sample.plan(2))
+        #expect(world.violations == [])
+        #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
+        #expect(world.sent.filter { $0.role == .terminate || $0.role == .kill }.count == 1)
+        #expect(world.sent.filter { $0.role == .pingOff }.count == 1)
+    }
+
+    /// The second interrupt comes while the host can't be reached: it got no signal.
+    @Test func aHostThatGotNoSignalIsNotRestarted() throws {
+        var world = Sample.world(2)
+        world.faults = { _, _, command in
+            command.role == .pingOff ? .unreachable(reason: "no route", remedy: "wait") : nil
+        }
+        world.interruptAt = [world.now + .seconds(3), world.now + .milliseconds(3100)]
+        let rollout = world.run(try Sample.plan(2))
+        #expect(world.violations == [])
+        #expect(results(rollout) == ["h1": .failedInService, "h2": .untouched])
+        #expect(world.hosts["h1"]?.pid == 100)
+        #expect(!world.sent.contains { $0.role == .terminate })
+    }
+
+    @Test func theCommandForAPersonStopsWhatRunsFirst() throws {
+        for control in [ServiceSpec.ServiceControl.pidfile, .systemd, .script] {
+            var spec = Sample.spec("h1")
+            spec.service.control = control
+            spec.service.stop = "/srv/app/current/control.sh stop"
+            let script = RemoteCommands(spec: spec, release: Sample.release)
+                .bringBack(to: "v1").script
+            let stop = try #require(
+                script.firstRange(of: control == .pidfile ? "kill -s TERM" : " stop")).lowerBound
+            let move = try #require(script.firstRange(of: "releases/v1")).lowerBound
+            let start = try #require(script.firstRange(of: " start", in: move)).lowerBound
+            #expect(stop < move && move < start, "\(script)")
+        }
+    }
+}
+
+extension String {
+    fileprivate func firstRange(of text: String, in start: Index) -> Range<Index>? {
+        self[start...].firstRange(of: text)
+    }
+}
