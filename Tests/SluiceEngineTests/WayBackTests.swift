@@ -133,7 +133,8 @@ import Testing
             let script = RemoteCommands(spec: spec, release: Sample.release)
                 .bringBack(to: "v1").script
             let stop = try #require(
-                script.firstRange(of: control == .pidfile ? "kill -s TERM" : " stop")).lowerBound
+                script.firstRange(of: control == .pidfile ? "kill -s TERM" : " stop")
+            ).lowerBound
             let move = try #require(script.firstRange(of: "releases/v1")).lowerBound
             let start = try #require(script.firstRange(of: " start", in: move)).lowerBound
             #expect(stop < move && move < start, "\(script)")

@@ -152,7 +152,8 @@ struct World {
                 }
                 // The others of its batch may be drained at this very moment.
                 let serving = others.filter { !out.contains($0) && !sick.contains($0) }.count
-                let floor = plan.batchMinimums.indices.contains(after.state.batch)
+                let floor =
+                    plan.batchMinimums.indices.contains(after.state.batch)
                     ? plan.batchMinimums[after.state.batch] : plan.minAvailable
                 if serving < floor { violations.append("S1: \(serving) serve, \(floor) must") }
             default: break
