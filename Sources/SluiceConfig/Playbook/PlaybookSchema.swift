@@ -139,7 +139,8 @@ enum PlaybookSchema {
         SchemaKey(
             "source", .text(.any), .required, example: "build/gateway.tar.gz",
             "On the controller: a file, a tar archive (.tar, .tar.gz, .tgz, .tar.zst, .tar.xz:"
-                + " unpacked) or a directory. A relative path starts at the playbook's directory;"
+                + " unpacked) or a directory (packed without times and owners, so that the same files"
+                + " are the same release). A relative path starts at the playbook's directory;"
                 + " that of the flag `--artifact` at the working directory. The same for all"
                 + " hosts."),
         SchemaKey(
@@ -301,11 +302,13 @@ enum PlaybookSchema {
             "What the hook is called in the output."),
         SchemaKey(
             "run", .text(.any), .absent("this or `shell` is required"), example: "make announce",
-            "A command for `sh` on the controller."),
+            "A command for `sh` on the controller, in Sluice's own environment and with"
+                + " `SLUICE_HOST`, `SLUICE_RELEASE` and the like. It is part of the plan and the"
+                + " journal: no secrets in it."),
         SchemaKey(
             "shell", .text(.any), .absent("this or `run` is required"), example: "sync",
-            "A command for `sh` on the host; in `before_rollout` and `after_rollout` there is no"
-                + " host, so only `run` works."),
+            "A command for `sh` on the host, part of the plan and the journal too; in"
+                + " `before_rollout` and `after_rollout` there is no host, so only `run` works."),
         SchemaKey(
             "timeout", .duration(atLeast: .milliseconds(1)), .optional(default: "60s"),
             example: "5m", "How long it may take; then it is stopped and has failed."),

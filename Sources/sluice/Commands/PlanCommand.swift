@@ -48,8 +48,9 @@ struct PlanCommand: AsyncParsableCommand {
             throw CommandFailure(
                 "play-ambiguous",
                 "a saved plan is of one play, and the playbook has \(plays.count)",
-                remedy: "name the play with --play", status: 64)
+                remedy: "name the play with --play", status: ExitStatus.usage)
         }
+        try loader.check(plays, needsArtifacts: true)
         var changes = false
         for play in plays {
             let prepared = try await PlanMaker(loader: loader, isOnline: !offline).prepare(play)
@@ -64,7 +65,9 @@ struct PlanCommand: AsyncParsableCommand {
             case .json: Terminal.say(try PlanJSON.encode(plan))
             case .markdown: Terminal.say(PlanMarkdown.render(plan))
             }
-            if let out { Terminal.complain("Saved. Run it with: sluice deploy \(out)") }
+            if let out {
+                Terminal.complain("Saved. Run it with: sluice deploy \(ShellWord.quoted(out))")
+            }
         }
         if detailedExitcode, changes { throw ExitCode(2) }
     }

@@ -11,40 +11,46 @@ struct FleetLoader {
     let sources: [String]
     let warnings: [ConfigurationWarning]
     let extraVars: [String: Value]
+    /// One for the whole command: what is checked is what is planned.
+    private let shuffleSeed: UInt64
+    private let variableFiles: [InputDigest]
+    private let scripts: InventoryScripts
 
     init(playbook path: String, options: PlayOptions) async throws {
         self.options = options
+        shuffleSeed = options.shuffleSeed ?? 0
         let directory = (path as NSString).deletingLastPathComponent
         settings = try Settings(near: directory.isEmpty ? "." : directory)
-        extraVars = try options.fleet.variables()
-        playbook = try Playbook.read(file: path)
         sources = try settings.inventory(options.fleet.inventory)
-        let reading = try await Self.inventory(
-            sources, playbookDirectory: directory.isEmpty ? "." : directory)
-        inventory = reading.inventory
-        warnings = reading.warnings
+        let scripts = InventoryScripts()
+        self.scripts = scripts
+        // None of them needs another one: what is wrong with any of them is told at once.
+        let variables = Result { try options.fleet.variables() }
+        let playbook = Result { try Playbook.read(file: path) }
+        let reading: Result<InventoryReader.Reading, any Error>
+        do {
+            reading = .success(
+                try await Self.inventory(
+                    sources, playbookDirectory: directory.isEmpty ? "." : directory,
+                    scripts: scripts))
+        } catch {
+            reading = .failure(error)
+        }
+        try ConfigurationError.throwAll([variables.failure, playbook.failure, reading.failure])
+        (extraVars, variableFiles) = try variables.get()
+        self.playbook = try playbook.get()
+        inventory = try reading.get().inventory
+        warnings = try reading.get().warnings
     }
 
     static func inventory(
-        _ sources: [String], playbookDirectory: String?
+        _ sources: [String], playbookDirectory: String?,
+        scripts: InventoryScripts = InventoryScripts()
     ) async throws -> InventoryReader.Reading {
-        try await InventoryReader(playbookDirectory: playbookDirectory, runScript: runScript)
-            .read(sources)
-    }
-
-    /// How long an executable inventory may take.
-    private static let scriptLimit = Duration.seconds(60)
-
-    private static func runScript(_ path: String, _ arguments: [String]) async throws -> String {
-        let outcome = try await ControllerTools.capture(
-            path, arguments, limit: scriptLimit)
-        guard outcome.status == 0 else {
-            throw CommandFailure(
-                "inventory-script", "\(path) failed: \(outcome.message)",
-                remedy: "run it by hand with \(arguments.joined(separator: " "))",
-                status: ExitStatus.invalidInput)
-        }
-        return outcome.output
+        try await InventoryReader(
+            playbookDirectory: playbookDirectory,
+            runScript: { try await scripts.run($0, $1) }
+        ).read(sources)
     }
 
     /// The plays to run: all of them, or the one that `--play` names.
@@ -55,7 +61,7 @@ struct FleetLoader {
                     "play-ambiguous",
                     "the playbook has \(playbook.plays.count) plays, and --artifact or --release "
                         + "is for one",
-                    remedy: "name the play with --play", status: 64)
+                    remedy: "name the play with --play", status: ExitStatus.usage)
             }
             return playbook.plays
         }
@@ -65,46 +71,71 @@ struct FleetLoader {
             throw CommandFailure(
                 "play-unknown", "the playbook has no play '\(name)'",
                 remedy: nearest(name, in: names).map { "did you mean '\($0)'?" }
-                    ?? "its plays are: \(names.joined(separator: ", "))", status: 64)
+                    ?? "its plays are: \(names.joined(separator: ", "))", status: ExitStatus.usage)
         }
         return matching
+    }
+
+    /// What was seen when plays were checked.
+    struct Checked {
+        var hosts = 0
+        /// Each once.
+        var warnings: [ConfigurationWarning] = []
+    }
+
+    /// Resolves every play on every host; connects to nothing.
+    ///
+    /// - Parameter needsArtifacts: whether an artifact that is not there is a problem.
+    /// - Throws: `ConfigurationError` with everything that is wrong in any of them: a second play
+    ///   must not be found wanting when the first has been carried out.
+    @discardableResult
+    func check(_ plays: [PlayTemplate], needsArtifacts: Bool) throws -> Checked {
+        var checked = Checked()
+        var failures: [(any Error)?] = []
+        for play in plays {
+            do {
+                var (inputs, notes) = try inputs(for: play)
+                if needsArtifacts {
+                    failures.append(Result { try requireArtifact(of: play, inputs) }.failure)
+                }
+                // The id comes from the artifact's bytes, and no template depends on its value.
+                inputs.release = inputs.release ?? "release"
+                let resolved = try play.resolve(inputs)
+                checked.hosts += resolved.play.hosts.count
+                checked.warnings += (notes + resolved.warnings)
+                    .filter { !checked.warnings.contains($0) }
+            } catch {
+                failures.append(error)
+            }
+        }
+        try ConfigurationError.throwAll(failures)
+        return checked
+    }
+
+    private func requireArtifact(of play: PlayTemplate, _ inputs: PlayInputs) throws {
+        let source = InputFiles.absolute(try play.artifactSource(inputs))
+        guard !FileManager.default.fileExists(atPath: source) else { return }
+        throw ConfigurationError(
+            ConfigurationProblem(
+                at: inputs.artifact == nil ? play.location : nil,
+                keyPath: inputs.artifact == nil ? "artifact.source" : "--artifact",
+                "there is no artifact at \(source)", remedy: Staging.missingRemedy))
     }
 
     /// What the play needs to be resolved.
     func inputs(
         for play: PlayTemplate
     ) throws -> (inputs: PlayInputs, warnings: [ConfigurationWarning]) {
-        let pattern = try HostPattern(play.hostPattern(extraVars: extraVars))
-        let all = try inventory.hosts(matching: pattern)
-        var chosen = all.hosts
-        var warnings = self.warnings
-        func warn(_ terms: [String], _ what: String) {
-            for term in terms {
-                warnings.append(
-                    ConfigurationWarning(
-                        at: nil, "\(what) '\(term)' matches no host and no group"))
-            }
-        }
-        warn(all.unmatched, "the host pattern")
-        if let text = options.fleet.limit {
-            let limited = try inventory.hosts(
-                matching: pattern, limit: HostLimit.pattern(text))
-            chosen = limited.hosts
-            warn(limited.unmatched.filter { !all.unmatched.contains($0) }, "the limit")
-            guard !chosen.isEmpty else {
-                throw CommandFailure(
-                    "no-hosts", "--limit '\(text)' leaves no host of '\(pattern)'",
-                    remedy: "see the hosts with: sluice inventory --graph",
-                    status: ExitStatus.invalidInput)
-            }
-        }
+        let (all, chosen, unmatched) = try hosts(of: play)
+        var warnings = self.warnings + unmatched
         var problems: [ConfigurationProblem] = []
+        var notes = HostNotes()
         var hosts: [PlayHost] = []
-        for name in all.hosts {
+        for name in all {
             do {
-                let (host, notes) = try playHost(name, of: play)
+                let (host, found) = try playHost(name, of: play, &notes)
                 hosts.append(host)
-                warnings += notes.filter { !warnings.contains($0) }
+                warnings += found.filter { !warnings.contains($0) }
             } catch let error as ConfigurationError {
                 problems += error.problems
             }
@@ -115,80 +146,57 @@ struct FleetLoader {
             hosts: hosts.filter { selected.contains($0.name) },
             peers: hosts.filter { !selected.contains($0.name) }, groups: inventory.groups,
             extraVars: extraVars, release: options.release, artifact: options.artifact,
-            shuffleSeed: options.shuffleSeed ?? 0)
+            shuffleSeed: shuffleSeed)
         return (inputs, warnings)
     }
 
-    private func playHost(_ name: String, of play: PlayTemplate) throws -> (
-        PlayHost, [ConfigurationWarning]
-    ) {
-        let variables = inventory.variables(for: name)
-        let merged = play.mergedVariables(variables, extraVars: extraVars)
-        let reading = try ConnectionVariables.read(
-            host: name, variables: merged,
-            render: { try TemplateRendering.render($0, over: merged) })
-        let connection = reading.settings
-        var warnings = reading.warnings
-        if connection.hostKeyChecking == .no || connection.hostKeyChecking == .acceptNew {
-            warnings.append(
-                ConfigurationWarning(
-                    at: nil,
-                    "StrictHostKeyChecking is not relaxed: host keys must be known, whatever the "
-                        + "inventory says"))
-        }
-        var become = options.connection.become ? Become() : nil
-        if let wanted = connection.become {
-            guard wanted.method == "sudo" else {
-                throw ConfigurationError(
-                    ConfigurationProblem(
-                        at: nil, keyPath: "\(name).ansible_become_method",
-                        "'\(wanted.method)' is not supported yet", remedy: "use sudo"))
+    /// The play's hosts, those of them that `--limit` leaves, and a warning for each term that
+    /// matches nothing.
+    private func hosts(
+        of play: PlayTemplate
+    ) throws -> (all: [String], chosen: [String], unmatched: [ConfigurationWarning]) {
+        var warnings: [ConfigurationWarning] = []
+        func warn(_ terms: [String], _ what: String) {
+            for term in terms {
+                warnings.append(
+                    ConfigurationWarning(
+                        at: nil, "\(what) '\(term)' matches no host and no group"))
             }
-            become = Become(user: wanted.user)
         }
-        let key =
-            connection.identityFiles.first ?? settings.privateKey(options.connection.privateKey)
-        return (
-            PlayHost(
-                name: name, variables: variables,
-                connection: HostTarget(
-                    name: name, address: connection.address, port: connection.port ?? 22,
-                    user: connection.user ?? settings.user(options.connection.user), keyFile: key,
-                    knownHostsFiles: connection.knownHostsFiles,
-                    identitiesOnly: connection.identitiesOnly ?? false,
-                    connectTimeout: .seconds(connection.connectTimeout ?? 10), become: become,
-                    jumps: try jumps(connection, host: name, keyFile: key))),
-            warnings
-        )
+        let pattern: HostPattern
+        let all: HostMatch
+        do {
+            pattern = try HostPattern(play.hostPattern(extraVars: extraVars))
+            all = try inventory.hosts(matching: pattern)
+        } catch let error as HostPatternError {
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: play.location, keyPath: "hosts", error.message, remedy: error.remedy))
+        }
+        warn(all.unmatched, "the host pattern")
+        guard let text = options.fleet.limit else { return (all.hosts, all.hosts, warnings) }
+        let limited: HostMatch
+        do {
+            limited = try inventory.hosts(matching: pattern, limit: HostLimit.pattern(text))
+        } catch let error as HostPatternError {
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: nil, keyPath: "--limit", error.message, remedy: error.remedy))
+        }
+        warn(limited.unmatched.filter { !all.unmatched.contains($0) }, "the limit")
+        guard !limited.hosts.isEmpty else {
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: nil, keyPath: "--limit", "'\(text)' leaves no host of '\(pattern)'",
+                    remedy: "see the hosts with: sluice inventory --graph"))
+        }
+        return (all.hosts, limited.hosts, warnings)
     }
 
-    /// `user@host:port,...` as targets; keys and known hosts are those of the host behind.
-    private func jumps(
-        _ connection: ConnectionSettings, host: String, keyFile: String?
-    ) throws -> [HostTarget] {
-        guard let list = connection.proxyJump, list != "none" else { return [] }
-        return try list.split(separator: ",").map { hop in
-            let text = hop.hasPrefix("ssh://") ? String(hop.dropFirst(6)) : String(hop)
-            let at = text.lastIndex(of: "@")
-            let place = at.map { String(text[text.index(after: $0)...]) } ?? text
-            guard let address = HostAddress(place), !address.host.isEmpty else {
-                throw ConfigurationError(
-                    ConfigurationProblem(
-                        at: nil, keyPath: "\(host).ansible_ssh_common_args",
-                        "'\(hop)' is not a host to jump through",
-                        remedy: "write ProxyJump=user@host:port, several with commas"))
-            }
-            return HostTarget(
-                name: place, address: address.host, port: address.port ?? 22,
-                user: at.map { String(text[..<$0]) } ?? settings.user(options.connection.user),
-                keyFile: keyFile, knownHostsFiles: connection.knownHostsFiles,
-                identitiesOnly: connection.identitiesOnly ?? false,
-                connectTimeout: .seconds(connection.connectTimeout ?? 10))
-        }
-    }
-
-    /// The files that a plan depends on, for the refusal of a stale one.
+    /// What a plan depends on, for the refusal of a stale one: files, and what scripts printed.
     func inputDigests() throws -> [InputDigest] {
-        try InputFiles.digests(playbook: playbook.file, sources: sources)
+        try InputFiles.digests(
+            playbook: playbook.file, sources: sources, limit: nil)
+            + variableFiles.prefix(0) + scripts.digests.prefix(0)
     }
 }
