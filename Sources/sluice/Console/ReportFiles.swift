@@ -52,7 +52,7 @@ final class ReportFiles: Sendable {
         state = Mutex(State(events: files))
         for request in documents {
             do {
-                _ = try Self.write
+                try Self.write([], as: request)
             } catch {
                 throw Self.unwritable(request.path, error)
             }
