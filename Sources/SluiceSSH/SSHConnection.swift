@@ -31,10 +31,10 @@ package final class SSHConnection: Sendable {
     /// should redirect their output, which otherwise may be taken for a later command's.
     ///
     /// If the connection or the remote shell ends first, the result's exit is `unknown`. If the
-    /// deadline passes or the task is cancelled, up to five more seconds are spent on ending what
-    /// the script has started on the host; then this throws an `SSHError` with the code
-    /// `timed-out`, or `CancellationError`. A command is never sent twice: after a connection that
-    /// was found lost, only a command that has not gone out whole is sent again.
+    /// deadline passes or the task is cancelled, up to 15 more seconds are spent on ending what the
+    /// script has started on the host; then this throws an `SSHError` with the code `timed-out`, or
+    /// `CancellationError`. A command is never sent twice: after a connection that was found lost,
+    /// only a command that has not gone out whole is sent again.
     ///
     /// - Parameter outputLimit: bytes kept of each stream; the rest is dropped, and the result
     ///   says so.

@@ -120,10 +120,13 @@ actor SessionLane {
         return failure
     }
 
-    /// In a task of its own, because this one may be cancelled; within five seconds.
+    /// For a new login, some looks at the host's processes, and the 1.5 s between TERM and KILL.
+    private static let reapLimit: Duration = .seconds(15)
+
+    /// In a task of its own, because this one may be cancelled; within `reapLimit`.
     private func reap(_ process: RemoteProcess) async -> Bool {
         await Task {
-            let deadline = ContinuousClock.now + .seconds(5)
+            let deadline = ContinuousClock.now + Self.reapLimit
             do {
                 let (session, _) = try await self.current("end a command", until: deadline)
                 let result = try await session.run(

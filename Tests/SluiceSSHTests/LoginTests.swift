@@ -226,6 +226,7 @@ extension LiveTests {
             listener.serve { _ in [] }
             var endpoint = server.endpoint()
             endpoint.port = listener.port
+            endpoint.connectTimeout = .seconds(1)
             let failure = try await error(endpoint)
             #expect(failure.code == .handshake)
         }
@@ -235,8 +236,10 @@ extension LiveTests {
             let server = try SSHServer(options: ["MaxStartups 2:50:6"])
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<24 {
-                    let endpoint = server.endpoint()
-                    group.addTask {
+                    var endpoint = server.endpoint()
+                    // On two cores logins overlap for long, and most of those are dropped.
+                    endpoint.connectTimeout = .seconds(60)
+                    group.addTask { [endpoint] in
                         let connection = SSHConnection(endpoint)
                         try await connection.connect(deadline: .generous)
                         await connection.close()

@@ -1,26 +1,32 @@
 extension SSHSession {
-    private static let maxTries = 6
+    /// Between two tries, in milliseconds; each is up to half shorter or longer.
+    private static let pauses = (first: 100.0, longest: 1000.0)
 
     /// Connects and logs in, through the endpoint's jump hosts, within its connect timeout.
     ///
-    /// A connection that is dropped before the login begins is tried again: that is how a busy
-    /// sshd says that it has enough of them (MaxStartups).
+    /// A connection that is dropped before the login begins is tried again for as long as there is
+    /// time: that is how a busy sshd says that it has enough of them (MaxStartups), and how long it
+    /// has depends on the others.
     static func open(
         _ endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
     ) async throws -> SSHSession {
         let deadline = min(deadline, ContinuousClock.now + endpoint.connectTimeout)
-        var pause = 100.0
-        for attempt in 1... {
+        var pause = pauses.first
+        var dropped: SSHError?
+        while true {
             do {
                 return try await openOnce(endpoint, io, until: deadline)
-            } catch let error as SSHError where error.isWorthRetry && attempt < maxTries {
-                guard ContinuousClock.now + .milliseconds(pause) < deadline else { throw error }
-                let jitter = Double.random(in: 0.5...1.5)
-                try await io.pause(.milliseconds(pause * jitter), until: deadline, "connect")
-                pause *= 2
+            } catch let error as SSHError where error.isWorthRetry {
+                let rest = Duration.milliseconds(pause * .random(in: 0.5...1.5))
+                guard ContinuousClock.now + rest < deadline else { throw error }
+                dropped = error
+                try await io.pause(rest, until: deadline, "connect")
+                pause = min(2 * pause, pauses.longest)
+            } catch let error as SSHError where error.code == .timedOut {
+                // What the host did before says more than that the last try was cut short.
+                throw dropped ?? error
             }
         }
-        throw SSHError.timedOut(endpoint.label, "connect")
     }
 
     private static func openOnce(
