@@ -156,7 +156,7 @@ extension LiveTests {
             let task = Task {
                 try await connection.run("touch \(file); sleep \(nap)", deadline: .generous)
             }
-            while unsafe access(file, F_OK) != 0 { usleep(1000) }
+            try await eventually("the command runs") { unsafe access(file, F_OK) == 0 }
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
             #expect(try await run("pgrep -f 'sleep \(nap)$' || echo none").stdout == "none\n")
@@ -169,7 +169,7 @@ extension LiveTests {
             let task = Task {
                 try await connection.run("touch \(file); sleep 5", deadline: .generous)
             }
-            while unsafe access(file, F_OK) != 0 { usleep(1000) }
+            try await eventually("the command runs") { unsafe access(file, F_OK) == 0 }
             let queued = Task { try await connection.run("true", deadline: .generous) }
             await connection.close()
             #expect(try await sshError { try await task.value }.code == .closed)
@@ -186,7 +186,7 @@ extension LiveTests {
                 try await connection.run(
                     "touch \(file); sleep 5", deadline: .generous)
             }
-            while unsafe access(file, F_OK) != 0 { usleep(1000) }
+            try await eventually("the command runs") { unsafe access(file, F_OK) == 0 }
             #expect(kill(sshd, SIGKILL) == 0)
             let outcome = try await task.value
             guard case .unknown(let reason) = outcome.exit else {
@@ -201,7 +201,7 @@ extension LiveTests {
             for _ in 0..<3 {
                 let sshd = try #require(Int32(try await run("echo $PPID").stdout.dropLast()))
                 #expect(kill(sshd, SIGKILL) == 0)
-                while isRunning(sshd) { usleep(1000) }
+                try await eventually("sshd is gone") { !isRunning(sshd) }
             }
             await connection.close()
         }
@@ -234,9 +234,10 @@ extension LiveTests {
                     }
                 }
             }
-            #expect(try sockets() == before)
+            // A connection that just goes closes its socket on its own thread, a moment later.
+            try await eventually("their sockets are closed") { try sockets() == before }
             await connection.close()
-            #expect(try sockets() == before - 1)
+            try await eventually("the last socket is closed") { try sockets() == before - 1 }
         }
     }
 }

@@ -70,40 +70,64 @@ final class SSHServer {
         try FileManager.default.copyItem(
             atPath: directory + "/client.pub", toPath: directory + "/authorized_keys")
         var lines = options
-        var known = ""
-        port = try freePort()
         for type in hostKeys {
             let file = directory + "/host_" + type
             try Self.key(type, at: file)
             lines.append("HostKey \(file)")
-            known +=
-                "[127.0.0.1]:\(port) "
-                + (try String(contentsOfFile: file + ".pub", encoding: .utf8))
         }
-        try known.write(toFile: directory + "/known_hosts", atomically: true, encoding: .utf8)
         lines += [
-            "Port \(port)", "ListenAddress 127.0.0.1", "PidFile none", "StrictModes no",
+            "ListenAddress 127.0.0.1", "PidFile none", "StrictModes no",
             "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
             "KbdInteractiveAuthentication no", "PrintMotd no",
             "AuthorizedKeysFile \(directory)/authorized_keys",
             // The start-up files of whoever runs the tests are no part of them.
             "SetEnv HOME=\(directory)",
         ]
+        // The logins that tests make fail must not shut out those after them.
+        if Self.punishes { lines.append("PerSourcePenalties no") }
         let configuration = directory + "/sshd_config"
         try (lines.joined(separator: "\n") + "\n").write(
             toFile: configuration, atomically: true, encoding: .utf8)
         // sshd as root wants its empty directory.
         if geteuid() == 0 { unsafe mkdir("/run/sshd", 0o755) }
-        let log = directory + "/log"
-        child = try Child(["/usr/sbin/sshd", "-D", "-f", configuration, "-E", log])
+        (child, port) = try Self.start(configuration, log: directory + "/log")
+        var known = ""
+        for type in hostKeys {
+            known +=
+                "[127.0.0.1]:\(port) "
+                + (try String(contentsOfFile: directory + "/host_\(type).pub", encoding: .utf8))
+        }
+        try known.write(toFile: directory + "/known_hosts", atomically: true, encoding: .utf8)
+    }
+
+    /// Starts sshd on a free port; on another where somebody has taken it meanwhile.
+    private static func start(
+        _ configuration: String, log: String
+    ) throws -> (Child, port: Int) {
         let limit = ContinuousClock.now + .seconds(20)
-        while (try? String(contentsOfFile: log, encoding: .utf8))?.contains("listening") != true {
-            guard ContinuousClock.now < limit else {
-                throw FixtureError(description: "sshd did not start; see \(log)")
+        while true {
+            let port = try freePort()
+            let child = try Child(
+                ["/usr/sbin/sshd", "-D", "-f", configuration, "-p", "\(port)", "-E", log])
+            var text = ""
+            while !text.contains("Cannot bind any address") {
+                text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+                if text.contains("listening") { return (child, port) }
+                guard ContinuousClock.now < limit else {
+                    throw FixtureError(description: "sshd did not start; \(log): \(text)")
+                }
+                usleep(5000)
             }
-            usleep(5000)
+            child.stop()
+            try FileManager.default.removeItem(atPath: log)
         }
     }
+
+    /// Whether this sshd shuts out addresses whose logins fail, as OpenSSH does since 9.8.
+    private static let punishes =
+        (try? tool([
+            "sh", "-c", "/usr/sbin/sshd -t -f /dev/null -o PerSourcePenalties=no || :",
+        ]).contains("Bad configuration option")) == false
 
     /// No more connections; those that there are go on.
     func stop() { child.stop() }
@@ -182,6 +206,17 @@ func isRunning(_ pid: Int32) -> Bool {
         return false
     }
     return !text.contains(") Z ")
+}
+
+/// Looks every 2 ms until a condition holds; throws at a limit that a busy machine does not reach.
+func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
+    let end = ContinuousClock.Instant.generous
+    while try !condition() {
+        guard ContinuousClock.now < end else {
+            throw FixtureError(description: "not in time: \(what)")
+        }
+        try await Task.sleep(for: .milliseconds(2))
+    }
 }
 
 /// Seconds for `sleep`, never slept out, by which this run's process is told from any other's.

@@ -88,7 +88,7 @@ extension LiveTests {
             #expect(words.last == "touch \(marker)\n")
             // The shell has ended by itself, without having read on.
             let shell = try #require(words.first.flatMap { Int32($0) })
-            while isRunning(shell) { usleep(1000) }
+            try await eventually("the shell has ended") { !isRunning(shell) }
             unsafe #expect(access(marker, F_OK) != 0)
             await connection.close()
         }
@@ -96,6 +96,9 @@ extension LiveTests {
         @Test func uploadDeadline() async throws {
             let path = try file(64)
             let nap = uniqueNap()
+            // The login is not what the deadline is for.
+            let first = try server.write("", to: "first")
+            _ = try await connection.upload(file: first, to: "cat", deadline: .generous)
             let error = try await sshError {
                 try await connection.upload(
                     file: path, to: "sleep \(nap)", deadline: .now + .seconds(2))
