@@ -115,11 +115,12 @@ package actor Fleet {
         let tree = try await archives.tree(version: configuration.release, fault: "", padding: 0)
 
         progress("starting \(nodes.count) hosts, each with sshd and the service")
+        let punishes = try await SSHServer.punishes(sshd)
         var lines: [String] = []
         for node in nodes {
             try await install(tree, on: node)
             let server = SSHServer(node: node, program: sshd)
-            try await server.prepare(clientKey: clientKey)
+            try await server.prepare(clientKey: clientKey, punishes: punishes)
             lines.append(try server.knownHostsLine())
         }
         try Data((lines.joined(separator: "\n") + "\n").utf8)

@@ -10,7 +10,10 @@ import Testing
     private static func fleet(_ mode: BalancerConfiguration.Mode) -> FleetConfiguration {
         FleetConfiguration(
             nodes: 2,
-            balancer: .init(mode: mode, interval: .milliseconds(500), fall: 2, rise: 2))
+            balancer: .init(
+                mode: mode, interval: .milliseconds(500), fall: 2, rise: 2,
+                // A busy machine may answer late.
+                checkTimeout: .seconds(3)))
     }
 
     private func isUp(_ fleet: Fleet, _ node: Node) async throws -> Bool {
@@ -130,7 +133,8 @@ import Testing
                 let ssh = [
                     "-F", "none", "-i", fleet.clientKey, "-p", "\(node.sshPort)",
                     "-o", "UserKnownHostsFile=\(fleet.knownHosts)", "-o", "BatchMode=yes",
-                    "-o", "StrictHostKeyChecking=yes", "\(fleet.user)@\(node.address)",
+                    "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes",
+                    "\(fleet.user)@\(node.address)",
                 ]
                 let output = try await Command("ssh", ssh + ["\(node.controlScript) status"])
                     .runChecked()
@@ -174,7 +178,11 @@ import Testing
             let (directories, found) = AsyncStream.makeStream(of: String.self)
             let task = Task {
                 try await withFleet(.init(nodes: 1)) { fleet in
-                    #expect(ProcessTable.processes(of: fleet.directory).count == 3)
+                    // sshd's process for the connection that looked whether it listens may end late.
+                    let isAlone = try await soon {
+                        ProcessTable.processes(of: fleet.directory).count == 3
+                    }
+                    #expect(isAlone)
                     found.yield(fleet.directory)
                     found.finish()
                     if !cancels { throw Thrown() }
@@ -191,17 +199,27 @@ import Testing
         }
     }
 
+    /// A process with a fleet's mark, once it is what it is going to be: in the midst of its `exec`
+    /// a process has no environment to be found by.
+    private func member(of root: String) async throws -> ChildProcess {
+        let member = try await ChildProcess.start(
+            "sleep", ["600"], log: "/dev/null", environment: [Sweep.variable: root],
+            diesWithParent: true)
+        try await eventually(within: .seconds(20), "no member", remedy: "-") {
+            ProcessTable.executable(of: member.pid)?.hasSuffix("/sleep") == true
+                && ProcessTable.processes(of: root) == [member.pid]
+        }
+        return member
+    }
+
     @Test func theGuardEndsTheFleetWhenTold() async throws {
         try await withDirectory { parent in
             let root = parent + "/sluice-fleet-killed"
             try FileManager.default.createDirectory(
                 atPath: root, withIntermediateDirectories: true)
             try Data().write(to: URL(filePath: root + "/owner"))
-            let member = try await ChildProcess.start(
-                "sleep", ["600"], log: "/dev/null", environment: [Sweep.variable: root],
-                diesWithParent: true)
+            let member = try await member(of: root)
             let cleanUp = try await FleetGuard.start(directory: root)
-            #expect(ProcessTable.processes(of: root) == [member.pid])
             try await cleanUp.sweep(root)
             #expect(ProcessTable.identity(of: member.pid) == nil)
             await member.stop()
@@ -214,9 +232,7 @@ import Testing
             try FileManager.default.createDirectory(
                 atPath: root, withIntermediateDirectories: true)
             try Data().write(to: URL(filePath: root + "/owner"))
-            let member = try await ChildProcess.start(
-                "sleep", ["600"], log: "/dev/null", environment: [Sweep.variable: root],
-                diesWithParent: true)
+            let member = try await member(of: root)
             // The owner holds the only other end of the guard's input, and does nothing with it.
             let pipe = parent + "/pipe"
             try await Command("mkfifo", [pipe]).runChecked()
@@ -252,9 +268,7 @@ import Testing
                 try JSONEncoder().encode(dead).write(to: URL(filePath: directory + "/owner"))
             }
             try Data().write(to: URL(filePath: kept + "/kept"))
-            let member = try await ChildProcess.start(
-                "sleep", ["600"], log: "/dev/null", environment: [Sweep.variable: root],
-                diesWithParent: true)
+            let member = try await member(of: root)
             try await Sweep.stale(in: parent) { _ in }
             #expect(!FileManager.default.fileExists(atPath: root))
             #expect(ProcessTable.identity(of: member.pid) == nil)
@@ -270,48 +284,12 @@ import Testing
             try fleet.writePlaybook(artifact: try await fleet.release("v2"))
             return (fleet.directory, fleet.balancer.url)
         }
-        try await Command("curl", ["-sf", url + "/version"]).runChecked()
+        try await Command("curl", ["--noproxy", "*", "-sf", url + "/version"]).runChecked()
         #expect(FileManager.default.fileExists(atPath: directory + "/playbook.yaml"))
         #expect(FileManager.default.fileExists(atPath: directory + "/inventory.ini"))
         try await Command("sh", [directory + "/stop.sh"]).runChecked()
         #expect(ProcessTable.processes(of: directory) == [])
         #expect(!FileManager.default.fileExists(atPath: directory))
-    }
-
-    @Test func troubleOnANodeIsRealAndGoesAway() async throws {
-        try await withFleet(.init(nodes: 1)) { fleet in
-            let node = fleet.nodes[0]
-            let before = try node.snapshot()
-            #expect(try node.snapshot().changes(since: before) == [])
-
-            try await node.makeReadOnly(node.root + "/releases")
-            let touch = Command("touch", [node.root + "/releases/x"])
-            #expect(try await touch.run().status != 0)
-            try await node.makeWritable(node.root + "/releases")
-            try await touch.runChecked()
-            #expect(
-                try node.snapshot().changes(since: before)
-                    == ["changed releases", "added releases/x"])
-
-            let service = try #require(node.service)
-            let stranger = try await fleet.squatPidfile(of: node)
-            #expect(node.recordedPID == stranger.pid)
-            #expect(node.service == nil)
-            try node.squatPidfile(with: service.pid)
-            #expect(node.service == service)
-
-            try await node.limitDisk(freeBytes: 1_000_000)
-            #expect(node.service != nil)
-            let fill = Command(
-                "sh",
-                [
-                    "-c", "head -c \"$1\" /dev/zero >\"$2\"", "sh", "5000000",
-                    node.root + "/releases/fill",
-                ])
-            #expect(try await fill.run().errors.contains("No space left"))
-            // Left in place, as the disk: the end of the fleet has to undo it.
-            try await node.makeReadOnly(node.root + "/releases")
-        }
     }
 
     @Test func releasesCarryWhatTheyShould() async throws {
@@ -342,7 +320,8 @@ import Testing
             try await node.restartService()
             #expect(node.release == "v2")
             let status = try await Command(
-                "curl", ["-s", "-o", "/dev/null", "-w", "%{http_code}", node.pingURL]
+                "curl",
+                ["--noproxy", "*", "-s", "-o", "/dev/null", "-w", "%{http_code}", node.pingURL]
             ).runChecked()
             #expect(status == "503")
         }

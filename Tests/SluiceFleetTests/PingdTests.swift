@@ -79,14 +79,14 @@ import Testing
             try idle.request("GET", "/work")
             _ = try await idle.answer()
             let slow = try RawConnection(pingd.address, pingd.port)
-            try slow.request("GET", "/work?delay=1500")
+            try slow.request("GET", "/work?delay=6000")
             // The request must be in the service before the signal is.
             _ = try await pingd.get("/work?delay=200")
 
             let identity = try #require(ProcessTable.identity(of: pingd.child.pid))
             ProcessTable.send(SIGTERM, to: pingd.child.pid)
             #expect(try await idle.isClosedByPeer())
-            try await eventually(within: .seconds(1), "still accepts", remedy: "-") {
+            try await eventually(within: .seconds(4), "still accepts", remedy: "-") {
                 !Loopback.answers(pingd.address, pingd.port)
             }
             #expect(identity.isAlive)

@@ -95,6 +95,16 @@ struct RunningPingd {
     }
 }
 
+/// Whether a condition comes to hold within a time that is enough on a busy machine, too.
+func soon(_ condition: () async throws -> Bool) async throws -> Bool {
+    do {
+        try await eventually(within: .seconds(20), "never", remedy: "-", condition)
+        return true
+    } catch let error as FleetError where error.code == .timedOut {
+        return false
+    }
+}
+
 func withDirectory<Result>(_ body: (String) async throws -> Result) async throws -> Result {
     let directory = "/tmp/sluice-pingd-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

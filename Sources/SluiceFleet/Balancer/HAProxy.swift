@@ -41,7 +41,7 @@ package struct HAProxy: Sendable {
                 log stdout format raw local0
                 stats socket \(socket) mode 600 level admin
                 stats timeout 1h
-                maxconn 8192
+                maxconn 2000
                 nbthread 1
 
             defaults
@@ -166,11 +166,12 @@ package struct HAProxy: Sendable {
                     }
                 }
                 .connect(unixDomainSocketPath: socket).get()
-            let limit = channel.eventLoop.scheduleTask(in: .seconds(5)) { [log] in
+            // A busy machine may keep HAProxy from answering for some seconds.
+            let limit = channel.eventLoop.scheduleTask(in: .seconds(15)) { [log] in
                 // Before the end of the connection, which would make half an answer a whole one.
                 answer.fail(
                     FleetError(
-                        .timedOut, "no whole answer within 5 s", remedy: "Look at \(log)."))
+                        .timedOut, "no whole answer within 15 s", remedy: "Look at \(log)."))
                 channel.close(promise: nil)
             }
             channel.writeAndFlush(ByteBuffer(string: line + "\n"), promise: nil)

@@ -17,7 +17,7 @@ extension Fleet {
             [gateway:vars]
             ansible_user=\(user)
             ansible_ssh_private_key_file=\(clientKey)
-            ansible_ssh_common_args='-o UserKnownHostsFile=\(knownHosts)'
+            ansible_ssh_common_args='-o UserKnownHostsFile=\(knownHosts) -o IdentitiesOnly=yes'
 
             """
         try Data(text.utf8).write(to: URL(filePath: inventoryPath), options: .atomic)

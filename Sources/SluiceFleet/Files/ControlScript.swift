@@ -97,10 +97,15 @@ package enum ControlScript {
         # Whether something answers on the port, whatever it says. A host with neither curl nor wget
         # takes the pidfile's word: the service writes it only once it listens.
         answers() {
+            # Never through a proxy, for which these addresses are others.
             if command -v curl >/dev/null 2>&1; then
-                curl -s -o /dev/null --max-time 2 "http://$host:$port/version"
+                curl --noproxy '*' -s -o /dev/null --max-time 2 "http://$host:$port/version"
             elif command -v wget >/dev/null 2>&1; then
-                wget -q -O /dev/null -T 2 "http://$host:$port/version" 2>/dev/null
+                direct=
+                case $(wget --help 2>&1) in *--no-proxy*) direct=--no-proxy ;; esac
+                # The others, busybox's for one, take an empty variable for none.
+                http_proxy='' wget -q -O /dev/null -T 2 ${direct:+"$direct"} \
+                    "http://$host:$port/version" 2>/dev/null
             fi
         }
 

@@ -21,17 +21,26 @@ struct SSHServer: Sendable {
             remedy: "Run `make setup`, or install the package openssh-server.")
     }
 
+    /// Whether a program shuts out addresses whose logins fail, as OpenSSH does since 9.8.
+    static func punishes(_ program: String) async throws -> Bool {
+        let outcome = try await Command(
+            program, ["-t", "-f", "/dev/null", "-o", "PerSourcePenalties=no"]
+        ).run()
+        // It may complain about other things, the host keys for one; this one comes first.
+        return !outcome.errors.contains("Bad configuration option")
+    }
+
     /// Makes the host key and writes the configuration.
     ///
     /// Logins get a home of the node's own: what the user's shell does when it starts (bash reads
     /// `.bashrc` under sshd, too) must not slow the fleet's hosts down or change them.
-    func prepare(clientKey: String) async throws {
+    func prepare(clientKey: String, punishes: Bool) async throws {
         try await Self.makeKey(hostKey, comment: node.name)
         try FileManager.default.copyItem(
             atPath: clientKey + ".pub", toPath: node.directory + "/authorized_keys")
         // A home of its own: the start-up files of whoever runs this are no part of the host, and
         // some wait for locks.
-        let text = """
+        var text = """
             ListenAddress \(node.address):\(node.sshPort)
             HostKey \(hostKey)
             AuthorizedKeysFile \(node.directory)/authorized_keys
@@ -52,6 +61,8 @@ struct SSHServer: Sendable {
             SetEnv \(Sweep.variable)=\(node.fleetDirectory) HOME=\(node.directory)
 
             """
+        // The logins that tests make fail must not shut out those after them.
+        if punishes { text += "PerSourcePenalties no\n" }
         try Data(text.utf8).write(to: URL(filePath: configuration))
     }
 

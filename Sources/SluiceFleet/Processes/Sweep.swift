@@ -56,11 +56,19 @@ enum Sweep {
         list=$(mktemp) || exit 1
         trap 'rm -f -- "$list"' EXIT
         tries=0
-        while pids=$(members); [ -n "$pids" ]; do
-            # shellcheck disable=SC2086
-            kill -KILL $pids 2>/dev/null
-            tries=$((tries + 1))
-            [ "$tries" -lt 100 ] || { echo "still running: $pids" >&2; exit 1; }
+        # Twice in a row: a process in the midst of its exec has no environment to be found by.
+        clear=0
+        while [ "$clear" -lt 2 ]; do
+            pids=$(members)
+            if [ -z "$pids" ]; then
+                clear=$((clear + 1))
+            else
+                clear=0
+                # shellcheck disable=SC2086
+                kill -KILL $pids 2>/dev/null
+                tries=$((tries + 1))
+                [ "$tries" -lt 100 ] || { echo "still running: $pids" >&2; exit 1; }
+            fi
             sleep 0.05
         done
 
