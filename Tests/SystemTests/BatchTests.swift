@@ -5,7 +5,8 @@ import Testing
 extension SystemTests {
     /// Batches, and what is pushed when.
     @Suite struct BatchTests {
-        private static let quick = BalancerConfiguration(interval: .milliseconds(500))
+        private static let quick = BalancerConfiguration(
+            interval: .milliseconds(500), checkTimeout: .seconds(3))
 
         @Test(
             .timeLimit(.minutes(3)),

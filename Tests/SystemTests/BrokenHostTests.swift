@@ -13,9 +13,32 @@ extension SystemTests {
                 try fleet.prepare(artifact: try await fleet.release("v2"))
                 let node = fleet.nodes[1]
                 try await logins(fleet, node)
-                try await rights(fleet, node)
+                try await fleet.shadow(
+                    "sudo", on: node, "echo 'sudo: a password is required' >&2\nexit 1\n")
+                try await expectRefusal(
+                    fleet, "become-failed", ["a password is required"], more: ["-b", "-l", "node2"])
+            }
+        }
 
-                try await node.limitDisk(freeBytes: 1 << 20)
+        @Test(
+            .timeLimit(.minutes(4)),
+            .enabled("chattr +i is not permitted here") { try await PossibleTrouble.readOnly() })
+        func aRootThatIsReadOnlyRefusesTheRollout() async throws {
+            try await withFleet(.quick(nodes: 2)) { fleet in
+                try fleet.prepare(artifact: try await fleet.release("v2"))
+                let node = fleet.nodes[1]
+                try await node.makeReadOnly(node.root + "/releases")
+                try await expectRefusal(fleet, "not-writable", [node.root])
+            }
+        }
+
+        @Test(
+            .timeLimit(.minutes(4)),
+            .enabled("mounting is not permitted here") { try await PossibleTrouble.limitedDisk() })
+        func aFullDiskRefusesTheRollout() async throws {
+            try await withFleet(.quick(nodes: 2)) { fleet in
+                try fleet.prepare(artifact: try await fleet.release("v2"))
+                try await fleet.nodes[1].limitDisk(freeBytes: 1 << 20)
                 try await fleet.awaitAllUp()
                 try await expectRefusal(fleet, "disk-full", ["free"])
             }
@@ -53,18 +76,6 @@ extension SystemTests {
                 more: ["-e", "ansible_ssh_private_key_file=\(stranger)"])
         }
 
-        private func rights(_ fleet: Fleet, _ node: Node) async throws {
-            try await node.makeReadOnly(node.root + "/releases")
-            try await expectRefusal(fleet, "not-writable", [node.root])
-            try await node.makeWritable(node.root + "/releases")
-
-            try await fleet.shadow(
-                "sudo", on: node, "echo 'sudo: a password is required' >&2\nexit 1\n")
-            try await expectRefusal(
-                fleet, "become-failed", ["a password is required"], more: ["-b", "-l", "node2"])
-            try await fleet.unwrapLogin(of: node)
-        }
-
         private func write(_ text: String, to path: String) throws {
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         }
@@ -90,8 +101,14 @@ extension SystemTests {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 try await missingControlScript(fleet)
                 try await corruptedUpload(fleet)
-                try await diskThatFillsUp(fleet)
             }
+        }
+
+        @Test(
+            .timeLimit(.minutes(4)),
+            .enabled("mounting is not permitted here") { try await PossibleTrouble.limitedDisk() })
+        func aPushThatFillsTheDiskBringsTheHostBack() async throws {
+            try await withFleet(.quick(nodes: 2)) { try await diskThatFillsUp($0) }
         }
 
         private func missingControlScript(_ fleet: Fleet) async throws {
@@ -138,7 +155,8 @@ extension SystemTests {
                 try FileManager.default.attributesOfItem(atPath: artifact)[.size] as? Int)
             try await node.limitDisk(freeBytes: 3 * size + (24 << 20))
             try await fleet.awaitAllUp()
-            try fleet.prepare(artifact: artifact)
+            // The disk has to be full before the wait is over.
+            try fleet.prepare(artifact: artifact, overrides: ["drain.wait": "10s"])
             let filler = node.root + "/releases/filler"
             let events = try await expectRestored(fleet, "v2") { _ in
                 try await fleet.awaitEvent("the drain begins") {

@@ -24,7 +24,9 @@ extension SystemTests {
         private func deploy(
             _ release: String, on fleet: Fleet, interrupts signal: Int32, times: Int
         ) async throws -> (SluiceProgram.Outcome, EventReport) {
-            try fleet.prepare(artifact: try await fleet.release(release))
+            // All signals have to come within the wait.
+            try fleet.prepare(
+                artifact: try await fleet.release(release), overrides: ["drain.wait": "10s"])
             let outcome = try await fleet.deploying(release) { pid in
                 try await fleet.awaitEvent("the drain begins") {
                     $0.has("step_started", host: "node1", step: "drain")

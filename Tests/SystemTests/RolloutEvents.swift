@@ -188,7 +188,9 @@ extension FleetConfiguration {
     ) -> FleetConfiguration {
         FleetConfiguration(
             nodes: nodes,
-            balancer: .init(interval: .milliseconds(400), fall: 2, rise: 2),
+            // The timeout is no part of the waits, and a busy machine may answer late.
+            balancer: .init(
+                interval: .milliseconds(400), fall: 2, rise: 2, checkTimeout: .seconds(3)),
             serviceOverrides: overrides)
     }
 }

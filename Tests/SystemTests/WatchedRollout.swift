@@ -1,5 +1,4 @@
 import Foundation
-import FoundationNetworking
 import SluiceFleet
 import Testing
 
@@ -71,6 +70,10 @@ struct WatchedRollout: Sendable {
         var text = figures.lines
         text += figures.load.failures.map { "  \($0)" }
         text += figures.balancer.changes.map { "  \($0.at) \($0.server) \($0.status)" }
+        text.append(
+            "the balancer's view: \(figures.balancer.failedSamples) not taken (the last: "
+                + "\(figures.balancer.lastError ?? "-")), the longest time between two "
+                + "\(figures.balancer.longestGap) s")
         text.append("\(outcome)")
         return Comment(rawValue: text.joined(separator: "\n"))
     }
@@ -121,14 +124,9 @@ struct WatchedRollout: Sendable {
     }
 
     private func version(of node: Node) async throws -> String {
-        let url = try #require(URL(string: "http://\(node.address):\(node.servicePort)/version"))
-        // Nothing kept alive: the next rollout's drain would wait for it.
-        var request = URLRequest(url: url)
-        request.setValue("close", forHTTPHeaderField: "Connection")
-        let session = URLSession(configuration: .ephemeral)
-        defer { session.finishTasksAndInvalidate() }
-        let (data, _) = try await session.data(for: request)
-        return String(decoding: data, as: UTF8.self)
+        let url = "http://\(node.address):\(node.servicePort)/version"
+        // Never through a proxy; and nothing is kept alive that the next rollout would wait for.
+        return try await shell("curl --noproxy '*' -sSf --max-time 20 '\(url)'")
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }
