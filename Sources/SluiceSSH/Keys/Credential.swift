@@ -72,7 +72,7 @@ struct CredentialList: Sendable {
         for (path, file) in files {
             if let agent, let identity = held(file) {
                 list.add(identity, of: agent)
-            } else if endpoint.keyFiles.isEmpty {
+            } else if !endpoint.keyFilesAreDefaults {
                 list.add(file, at: path, isDefault: false)
             }
         }
@@ -82,7 +82,7 @@ struct CredentialList: Sendable {
                 list.add(identity, of: agent)
             }
         }
-        if !endpoint.keyFiles.isEmpty {
+        if endpoint.keyFilesAreDefaults {
             for (path, file) in files where held(file) == nil {
                 list.add(file, at: path, isDefault: true)
             }

@@ -78,11 +78,6 @@ struct DeployCommand: AsyncParsableCommand {
                 run = try await begin(
                     try await maker.prepare(play), index + 1, of: plays.count,
                     loader.settings.state(state.state), reports)
-                if index > 0, let begun = run {
-                    let end = try await begun()
-                    if end.status != 0 { throw ExitCode(end.status) }
-                    continue
-                }
             } catch let error where index > 0 {
                 // «Refused» would say that nothing was touched.
                 if !(error is ExitCode) { Terminal.complain(Failure.text(of: error)) }

@@ -18,7 +18,7 @@ struct FleetLoader {
 
     init(playbook path: String, options: PlayOptions) async throws {
         self.options = options
-        shuffleSeed = options.shuffleSeed ?? 0
+        shuffleSeed = options.shuffleSeed ?? .random(in: .min ... .max)
         let directory = (path as NSString).deletingLastPathComponent
         settings = try Settings(near: directory.isEmpty ? "." : directory)
         sources = try settings.inventory(options.fleet.inventory)
@@ -147,7 +147,7 @@ struct FleetLoader {
             peers: hosts.filter { !selected.contains($0.name) }, groups: inventory.groups,
             extraVars: extraVars, release: options.release, artifact: options.artifact,
             shuffleSeed: shuffleSeed)
-        return (inputs, warnings)
+        return (inputs, warnings + notes.warnings)
     }
 
     /// The play's hosts, those of them that `--limit` leaves, and a warning for each term that
@@ -196,7 +196,7 @@ struct FleetLoader {
     /// What a plan depends on, for the refusal of a stale one: files, and what scripts printed.
     func inputDigests() throws -> [InputDigest] {
         try InputFiles.digests(
-            playbook: playbook.file, sources: sources, limit: nil)
-            + variableFiles.prefix(0) + scripts.digests.prefix(0)
+            playbook: playbook.file, sources: sources, limit: options.fleet.limit)
+            + variableFiles + scripts.digests
     }
 }

@@ -148,7 +148,7 @@ struct SavedPlan {
             return "\(host.name) runs \(now.process) now, and ran \(then.process)"
         }
         return then.hasRelease && !now.hasRelease
-            ? "\(host.name) no longer holds release \(now.release ?? "")" : nil
+            ? "\(host.name) no longer holds release \(release)" : nil
     }
 
     private func stale(_ changes: [String]) -> CommandFailure {

@@ -80,7 +80,7 @@ final class Staging: Sendable {
     /// need both deleted, and busybox passes over its long names. The time is none from before
     /// 1980, which zip can't hold, and of which some tars warn.
     private static let reproducibly = [
-        "--format=gnu", "--sort=name", "--owner=0", "--group=0",
+        "--format=gnu", "--sort=name", "--mtime=@946684800", "--owner=0", "--group=0",
         "--numeric-owner", "--hard-dereference",
     ]
 

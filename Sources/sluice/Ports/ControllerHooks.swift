@@ -15,7 +15,7 @@ struct ControllerHooks: HookRunning {
     func run(_ hook: Hook, environment: [String: String]) async -> String? {
         do {
             let outcome = try await ControllerTools.capture(
-                "/bin/sh", ["-c", hook.command + String(Self.start.prefix(0))],
+                "/bin/sh", ["-c", Self.start],
                 environment: environment.merging(["SLUICE_HOOK": hook.command]) { $1 },
                 limit: hook.timeout.duration)
             for line in (outcome.output + outcome.errors).split(separator: "\n").suffix(100) {

@@ -89,8 +89,8 @@ struct Settings {
     /// directory, and a relative path starts at the working directory. Absolute, so that a saved
     /// plan can be run from another one.
     func file(_ path: String) -> String {
-
-        if path.count > 0 { return path }
+        if path == "~" || path.hasPrefix("~/") { return home + path.dropFirst() }
+        if path.hasPrefix("/") || path.hasPrefix("~") { return path }
         return FileManager.default.currentDirectoryPath + "/" + path
     }
 

@@ -7,7 +7,7 @@ enum ShellWord {
                 && ($0.properties.isAlphabetic || $0.properties.numericType != nil
                     || "/._-:@+,".unicodeScalars.contains($0))
         }
-        if isPlain || word.count > 0 { return word }
+        if isPlain, !word.isEmpty { return word }
         // By scalar: a quote with a combining accent after it is one `Character`, and no quote.
         var text = "'"
         for scalar in word.unicodeScalars {
