@@ -74,6 +74,40 @@ extension LiveTests {
             #expect(failure.message.contains("is a public key"), "\(failure)")
         }
 
+        /// An agent with more keys than servers allow tries does not hide the file that was named.
+        @Test func namedFilesComeBeforeTheAgentsOtherKeys() async throws {
+            let agent = try Agent(in: server.directory)
+            for number in 0..<6 {
+                try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
+                try agent.add(server.directory + "/other\(number)")
+            }
+            // The fixture's own key, which the agent does not hold.
+            try await attempt(server.endpoint(agent: agent.socket))
+
+            // In the order in which they were named, the agent's copy in place of a file that it has.
+            let stranger = server.directory + "/stranger"
+            try SSHServer.key("ed25519", at: stranger)
+            let held = server.directory + "/other5"
+            let failure = try await error(
+                server.endpoint(keyFiles: [stranger, held, stranger], agent: agent.socket))
+            let tried = try #require(failure.message.firstRange(of: "tried: ")).upperBound
+            let sources = failure.message[tried...].matches(
+                of: /([^ ,]+) \(ssh-ed25519 (SHA256:[^)]+)\)/
+            )
+            .map { (String($0.output.1), String($0.output.2)) }
+            #expect(sources.count == 5, "\(failure)")
+            #expect(sources[0].0 == stranger)
+            let print = try tool(["ssh-keygen", "-l", "-f", held]).split(separator: " ")[1]
+            #expect(sources[1].0 == "test-ed25519" && sources[1].1 == print, "\(failure)")
+
+            // Default files come after all that the agent has.
+            var endpoint = server.endpoint(agent: agent.socket)
+            endpoint.keyFilesAreDefaults = true
+            let last = try await error(endpoint)
+            #expect(last.message.contains("not tried, because servers allow few tries"), "\(last)")
+            #expect(last.message.contains(server.clientKey))
+        }
+
         @Test func refusedNamesWhatWasTried() async throws {
             let path = server.directory + "/stranger"
             try SSHServer.key("ed25519", at: path)
@@ -108,7 +142,7 @@ extension LiveTests {
                 try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
                 try agent.add(server.directory + "/other\(number)")
             }
-            let failure = try await error(server.endpoint(agent: agent.socket))
+            let failure = try await error(server.endpoint(keyFiles: [], agent: agent.socket))
             #expect(failure.code == .authRefused)
             #expect(failure.message.contains("not tried"), "\(failure)")
             #expect(failure.message.components(separatedBy: "SHA256:").count == 6)

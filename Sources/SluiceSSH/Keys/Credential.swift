@@ -45,33 +45,46 @@ struct CredentialList: Sendable {
     var credentials: [Credential] = []
     var notes: [String] = []
 
-    /// Agent identities first (those that the endpoint's key files name before the others), then
-    /// key files that the agent does not hold.
+    /// Key files that the user named, each as the agent's copy if the agent holds the key; then the
+    /// agent's other keys, unless only named ones may be tried; then OpenSSH's default files.
+    ///
+    /// OpenSSH tries what only a file holds last of all (`pubkey_prepare` in its `sshconnect2.c`).
+    /// With as few tries as servers allow, a full agent would keep it from the key that it was told.
     static func gather(
         for endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
     ) async throws -> CredentialList {
         var list = CredentialList()
-        let files = endpoint.keyFiles.map { ($0, PrivateKeyFile(path: $0)) }
-        let named = Set(files.compactMap { $0.1.publicKey })
+        let files = endpoint.keyFiles.map { (path: $0, file: PrivateKeyFile(path: $0)) }
+        var identities: [AgentIdentity] = []
+        var agent: AgentClient?
         if endpoint.useAgent, let path = endpoint.agentSocket, !path.isEmpty {
-            let agent = AgentClient(path: path)
+            let client = AgentClient(path: path)
             do {
-                let identities = try await agent.identities(io, until: deadline)
-                list.add(identities, of: agent, named: named, only: endpoint.identitiesOnly)
+                identities = try await client.identities(io, until: deadline)
+                agent = client
             } catch let error as SSHError where error.code == .agent {
                 list.notes.append("ssh-agent at \(path): \(error.cause.map { "\($0)" } ?? "")")
             }
         }
-        let held = Set(list.credentials.map(\.publicKey))
+        func held(_ file: PrivateKeyFile) -> AgentIdentity? {
+            file.publicKey.flatMap { key in identities.first { $0.publicKey == key } }
+        }
         for (path, file) in files {
-            if let key = file.publicKey, held.contains(key) { continue }
-            switch file.key {
-            case .success(let key):
-                guard let publicKey = file.publicKey else { continue }
-                list.credentials.append(
-                    Credential(source: path, publicKey: publicKey, signer: .file(key)))
-            case .failure(.missing) where endpoint.keyFilesAreDefaults: continue
-            case .failure(let problem): list.notes.append("\(path): \(problem)")
+            if let agent, let identity = held(file) {
+                list.add(identity, of: agent)
+            } else if !endpoint.keyFilesAreDefaults {
+                list.add(file, at: path, isDefault: false)
+            }
+        }
+        if let agent, !endpoint.identitiesOnly {
+            let named = Set(files.compactMap(\.file.publicKey))
+            for identity in identities where !named.contains(identity.publicKey) {
+                list.add(identity, of: agent)
+            }
+        }
+        if endpoint.keyFilesAreDefaults {
+            for (path, file) in files where held(file) == nil {
+                list.add(file, at: path, isDefault: true)
             }
         }
         if list.credentials.count > limit {
@@ -82,23 +95,32 @@ struct CredentialList: Sendable {
         return list
     }
 
-    private mutating func add(
-        _ identities: [AgentIdentity], of agent: AgentClient, named: Set<PublicKey>, only: Bool
-    ) {
-        let first = identities.filter { named.contains($0.publicKey) }
-        let others = only ? [] : identities.filter { !named.contains($0.publicKey) }
-        for identity in first + others {
-            let type = identity.publicKey.type
-            let supported =
-                type == "ssh-rsa" || type == "ssh-ed25519" || type.hasPrefix("ecdsa-sha2-nistp")
-            guard supported, !type.contains("-cert-v01") else {
-                notes.append("ssh-agent \(identity.comment): \(type) keys are not supported")
-                continue
-            }
+    /// Two files may hold one key, and a try is dear.
+    private func has(_ key: PublicKey) -> Bool { credentials.contains { $0.publicKey == key } }
+
+    private mutating func add(_ file: PrivateKeyFile, at path: String, isDefault: Bool) {
+        switch file.key {
+        case .success(let key):
+            guard let publicKey = file.publicKey, !has(publicKey) else { return }
             credentials.append(
-                Credential(
-                    source: "ssh-agent \(identity.comment)", publicKey: identity.publicKey,
-                    signer: .agent(agent, flags: type == "ssh-rsa" ? AgentClient.signRSA512 : 0)))
+                Credential(source: path, publicKey: publicKey, signer: .file(key)))
+        case .failure(.missing) where isDefault: return
+        case .failure(let problem): notes.append("\(path): \(problem)")
         }
+    }
+
+    private mutating func add(_ identity: AgentIdentity, of agent: AgentClient) {
+        guard !has(identity.publicKey) else { return }
+        let type = identity.publicKey.type
+        let supported =
+            type == "ssh-rsa" || type == "ssh-ed25519" || type.hasPrefix("ecdsa-sha2-nistp")
+        guard supported, !type.contains("-cert-v01") else {
+            notes.append("ssh-agent \(identity.comment): \(type) keys are not supported")
+            return
+        }
+        credentials.append(
+            Credential(
+                source: "ssh-agent \(identity.comment)", publicKey: identity.publicKey,
+                signer: .agent(agent, flags: type == "ssh-rsa" ? AgentClient.signRSA512 : 0)))
     }
 }
