@@ -15,13 +15,23 @@ enum ControllerTools {
     /// Runs a program to its end.
     ///
     /// - Throws: `CommandFailure` with `failure` and what the program said.
-    static func run(_ name: String, _ arguments: [String], failure: String) async throws {
-        let outcome = try await capture(name, arguments, limit: .seconds(600))
-        guard outcome.status == 0 else {
+    static func run(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:],
+        failure: String
+    ) async throws {
+        let remedy =
+            "check that \(name) is installed and that there is room in the temporary directory"
+        let outcome: Outcome
+        do {
+            outcome = try await capture(
+                name, arguments, environment: environment, limit: .seconds(600))
+        } catch {
+            if error is CancellationError { throw error }
             throw CommandFailure(
-                "tool-failed", "\(failure): \(outcome.message)",
-                remedy: "check that \(name) is installed and that there is room in the temporary "
-                    + "directory")
+                "tool-failed", "\(failure): \(name) could not be run", remedy: remedy, cause: error)
+        }
+        guard outcome.status == 0 else {
+            throw CommandFailure("tool-failed", "\(failure): \(outcome.message)", remedy: remedy)
         }
     }
 

@@ -10,6 +10,7 @@ enum ExitStatus {
     static let failed: Int32 = 1
     static let needsAttention: Int32 = 2
     static let refused: Int32 = 3
+    static let usage: Int32 = 64
     static let invalidInput: Int32 = 65
     static let interrupted: Int32 = 130
     static let terminated: Int32 = 143
@@ -38,27 +39,39 @@ struct CommandFailure: SluiceFailure {
 enum Failure {
     /// Says what went wrong on standard error and ends the process with the documented status.
     static func exit(with error: any Error) -> Never {
-        if let failure = error as? any SluiceFailure {
-            Terminal.complain(text(of: failure))
-            Foundation.exit(status(of: failure))
+        // What the argument parser throws itself, help among it, it says and numbers itself.
+        if error is ExitCode || Sluice.exitCode(for: error) != .failure {
+            Sluice.exit(withError: error)
         }
-        Sluice.exit(withError: error)
+        Terminal.complain(text(of: error))
+        Foundation.exit(status(of: error))
     }
 
-    static func text(of failure: any SluiceFailure) -> String {
-        switch failure {
+    static func text(of error: any Error) -> String {
+        switch error {
         case let failure as ConfigurationError:
             return failure.description
         case let failure as Planner.Refusal:
             return "sluice: refused before anything was touched\n"
                 + SurveyReport.render(failure.problems, style: Terminal.errorStyle)
-        default:
+        case let failure as any SluiceFailure:
             return "sluice: \(failure.description)"
+        default:
+            return "sluice: \(words(for: error))\n"
+                + "  remedy: if the message does not say what to do, report it as a defect of Sluice"
         }
     }
 
-    static func status(of failure: any SluiceFailure) -> Int32 {
-        switch failure {
+    /// Foundation's errors describe themselves to people in a property of their own.
+    static func words(for error: any Error) -> String {
+        error is CocoaError || error is POSIXError
+            ? error.localizedDescription : "\(error)"
+    }
+
+    /// A rollout that has begun throws nothing but what is told apart here: an error of unknown
+    /// kind came before anything was touched.
+    static func status(of error: any Error) -> Int32 {
+        switch error {
         case let failure as CommandFailure: failure.status
         case is ConfigurationError, is HostPatternError, is ReportingError: ExitStatus.invalidInput
         case is Driver.JournalLost: ExitStatus.needsAttention

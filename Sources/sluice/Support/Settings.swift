@@ -6,6 +6,7 @@ import SluiceModel
 /// the playbook or above it, then the user's `~/.config/sluice/sluice.yaml`, then the default.
 struct Settings {
     private let environment: [String: String]
+    private let home: String
     /// The nearest first.
     private let files: [(path: String, values: [String: Value])]
 
@@ -28,14 +29,18 @@ struct Settings {
             if parent.path == place.path { break }
             place = parent
         }
-        let home = environment["HOME"] ?? NSHomeDirectory()
+        home = environment["HOME"] ?? NSHomeDirectory()
         let base =
             environment["XDG_CONFIG_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? home + "/.config"
         let own = base + "/sluice/sluice.yaml"
         if FileManager.default.fileExists(atPath: own) { candidates.append(own) }
         for path in candidates {
-            let text = try String(contentsOfFile: path, encoding: .utf8)
-            guard let document = try Document.yaml(text, file: path), !document.isNull else {
+            let document: Document
+            do {
+                guard let found = try Self.document(path), !found.isNull else { continue }
+                document = found
+            } catch let error as ConfigurationError {
+                problems += error.problems
                 continue
             }
             guard let entries = document.entries else {
@@ -60,6 +65,35 @@ struct Settings {
         self.files = files
     }
 
+    private static func document(_ path: String) throws -> Document? {
+        func problem(_ message: String, _ remedy: String) -> ConfigurationError {
+            ConfigurationError(
+                ConfigurationProblem(
+                    at: SourceLocation(file: path, line: 1, column: 1), message, remedy: remedy))
+        }
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            throw problem(
+                "the settings can't be read: \(error.localizedDescription)",
+                "check that it is a file, and its permissions")
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw problem("the settings are not UTF-8", "save the file as UTF-8")
+        }
+        return try Document.yaml(text, file: path)
+    }
+
+    /// A file that the inventory or a flag names, as Ansible and ssh take it: `~/` is the home
+    /// directory, and a relative path starts at the working directory. Absolute, so that a saved
+    /// plan can be run from another one.
+    func file(_ path: String) -> String {
+        if path == "~" || path.hasPrefix("~/") { return home + path.dropFirst() }
+        if path.hasPrefix("/") || path.hasPrefix("~") { return path }
+        return FileManager.default.currentDirectoryPath + "/" + path
+    }
+
     /// The texts of a setting, from the nearest place that has it.
     private func texts(_ key: String) -> [String]? {
         if let text = environment["SLUICE_" + key.uppercased()], !text.isEmpty { return [text] }
@@ -79,7 +113,7 @@ struct Settings {
             !text.contains(",")
         else { return text }
         if text.hasPrefix("~/") {
-            return (environment["HOME"] ?? NSHomeDirectory()) + text.dropFirst(1)
+            return home + text.dropFirst()
         }
         return URL(fileURLWithPath: file).deletingLastPathComponent().appendingPathComponent(text)
             .path
@@ -91,13 +125,12 @@ struct Settings {
         throw CommandFailure(
             "inventory-missing", "no inventory was given",
             remedy: "name one with -i, SLUICE_INVENTORY, or 'inventory:' in sluice.yaml",
-            status: 64)
+            status: ExitStatus.usage)
     }
 
     func state(_ flag: String?) -> String {
         if let flag { return flag }
         if let text = texts("state")?.first { return text }
-        let home = environment["HOME"] ?? NSHomeDirectory()
         let base =
             environment["XDG_STATE_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? home
             + "/.local/state"
