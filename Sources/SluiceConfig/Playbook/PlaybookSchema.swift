@@ -139,7 +139,8 @@ enum PlaybookSchema {
         SchemaKey(
             "source", .text(.any), .required, example: "build/gateway.tar.gz",
             "On the controller: a file, a tar archive (.tar, .tar.gz, .tgz, .tar.zst, .tar.xz:"
-                + " unpacked) or a directory. A relative path starts at the playbook's directory;"
+                + " unpacked) or a directory (packed without times and owners, so that the same files"
+                + " are the same release). A relative path starts at the playbook's directory;"
                 + " that of the flag `--artifact` at the working directory. The same for all"
                 + " hosts."),
         SchemaKey(

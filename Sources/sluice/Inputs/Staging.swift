@@ -34,9 +34,7 @@ final class Staging: Sendable {
             ? nil
             : Task {
                 let target = directory + "/payload.zst"
-                try FileManager.default.createDirectory(
-                    atPath: directory, withIntermediateDirectories: true,
-                    attributes: [.posixPermissions: 0o700])
+                try Self.make(directory)
                 try await ControllerTools.run(
                     "zstd", ["-3", "-q", "-T0", "-f", payload, "-o", target],
                     failure: "the artifact could not be compressed")
@@ -72,6 +70,34 @@ final class Staging: Sendable {
         }
     }
 
+    static let missingRemedy = "build it first, or name it with --artifact"
+
+    /// The same files give the same bytes, whenever and by whomever they were checked out: sorted,
+    /// without owners, times and hard links (reproducible-builds.org, «Archive metadata»). What
+    /// stays are names, contents and permissions.
+    ///
+    /// The GNU format has no room for access and change times, and every tar reads it; pax would
+    /// need both deleted, and busybox passes over its long names. The time is none from before
+    /// 1980, which zip can't hold, and of which some tars warn.
+    private static let reproducibly = [
+        "--format=gnu", "--sort=name", "--mtime=@946684800", "--owner=0", "--group=0",
+        "--numeric-owner", "--hard-dereference",
+    ]
+
+    private static func make(_ directory: String) throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw CommandFailure(
+                "temporary-directory",
+                "the temporary directory \(directory) can't be made: "
+                    + error.localizedDescription,
+                remedy: "make room there, or name another place with TMPDIR")
+        }
+    }
+
     private static func stage(
         _ source: String, release: String?, in directory: String
     ) async throws -> (ReleaseArtifact, String) {
@@ -79,24 +105,20 @@ final class Staging: Sendable {
         guard unsafe FileManager.default.fileExists(atPath: source, isDirectory: &isDirectory)
         else {
             throw CommandFailure(
-                "artifact-missing", "there is no artifact at \(source)",
-                remedy: "build it first, or name it with --artifact",
+                "artifact-missing", "there is no artifact at \(source)", remedy: missingRemedy,
                 status: ExitStatus.invalidInput)
         }
         var payload = source
         let form: ReleaseArtifact.Form
         if isDirectory.boolValue {
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
+            try make(directory)
             payload = directory + "/payload.tar"
             form = .tar
             try await ControllerTools.run(
-                "tar",
-                [
-                    "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "-C", source, "-cf",
-                    payload, ".",
-                ], failure: "the artifact's directory could not be packed")
+                "tar", reproducibly + ["-C", source, "-cf", payload, "."],
+                // The user's own options would change the bytes, and so might the language.
+                environment: ["TAR_OPTIONS": "", "LC_ALL": "C"],
+                failure: "the artifact's directory could not be packed")
         } else {
             form = try self.form(of: source)
         }

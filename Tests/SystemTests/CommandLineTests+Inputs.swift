@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+
+/// What the command line makes of files and flags; nothing is connected to.
+extension SystemTests.CommandLineTests {
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+
+    private func expect(
+        _ outcome: SluiceProgram.Outcome, _ status: Int32, _ words: String...,
+        at place: SourceLocation = #_sourceLocation
+    ) {
+        #expect(outcome.status == status, "\(outcome)", sourceLocation: place)
+        for word in words {
+            #expect(outcome.text.contains(word), "\(word)\n\(outcome)", sourceLocation: place)
+        }
+    }
+
+    // MARK: What is wrong with them
+
+    @Test func whatIsNoRolloutsFailureIsNotExitOne() async throws {
+        try await withWorkspace(Workspace()) { space in
+            try FileManager.default.createDirectory(
+                atPath: space.directory + "/tree", withIntermediateDirectories: true)
+            try space.write(Workspace.play(artifact: "tree"), to: "playbook.yml")
+            let plan = ["plan", "--offline", "-i", space.inventory, space.playbook]
+            expect(try await space.run(plan), 0)
+            let nowhere = space.directory + "/app/not-a-directory"
+            expect(
+                try await space.run(plan, environment: ["TMPDIR": nowhere]), 3, nowhere, "remedy",
+                "TMPDIR")
+            expect(
+                try await space.run(plan, environment: ["PATH": nowhere]), 3, "tar", "remedy")
+
+            let settings = space.directory + "/sluice.yaml"
+            try Data([0x66, 0x3A, 0xFF]).write(to: URL(fileURLWithPath: settings))
+            let own = space.home + "/.config/sluice"
+            try FileManager.default.createDirectory(
+                atPath: own + "/sluice.yaml", withIntermediateDirectories: true)
+            // The project's and the user's, at once.
+            expect(
+                try await space.run(plan), 65, "\(settings):1:1: the settings are not UTF-8",
+                "\(own)/sluice.yaml:1:1: the settings can't be read", "remedy")
+        }
+    }
+
+    // MARK: Plans
+
+    @Test func theSameFilesInADirectoryAreTheSameRelease() async throws {
+        try await withWorkspace(Workspace()) { space in
+            try space.write(Workspace.play(artifact: "one"), to: "playbook.yml")
+            let long = String(repeating: "long-", count: 30)
+            try await shell(
+                """
+                cd '\(space.directory)' && mkdir -p one/bin one/\(long) one/empty
+                echo run >one/bin/run && chmod 755 one/bin/run && cp -p one/bin/run one/bin/again
+                echo text >one/\(long)/\(long).txt && ln -s bin/run one/link
+                mkdir -p two/empty two/\(long) two/bin && ln -s bin/run two/link
+                cp one/\(long)/\(long).txt two/\(long)/ && cp -p one/bin/run two/bin/run
+                ln two/bin/run two/bin/again
+                find two -exec touch -h -d '2001-02-03 04:05:06.789' {} +
+                """)
+            let one = try await space.plan()
+            #expect(one.release.id == String(one.release.sha256.prefix(12)))
+            let two = try await space.plan(["--artifact", space.directory + "/two"])
+            #expect(one.release.sha256 == two.release.sha256)
+            let own = try await space.run(
+                ["plan", "--offline", "-i", space.inventory, space.playbook],
+                environment: ["TAR_OPTIONS": "--format=posix", "LC_ALL": "C.UTF-8"])
+            expect(own, 0, one.release.sha256)
+
+            for change in ["chmod 700 two/bin/run", "echo other >two/\(long)/\(long).txt"] {
+                try await shell("cd '\(space.directory)' && \(change)")
+                let changed = try await space.plan(["--artifact", space.directory + "/two"])
+                #expect(changed.release.sha256 != one.release.sha256, "\(change)")
+            }
+        }
+    }
+}
