@@ -16,6 +16,72 @@ extension SystemTests.CommandLineTests {
         }
     }
 
+    // MARK: How hosts are reached
+
+    @Test func keyAndKnownHostsFilesAreTakenAsSSHTakesThem() async throws {
+        let inventory = """
+            gw1
+            gw2 ansible_ssh_private_key_file=keys/gw2
+            [gateway:vars]
+            ansible_ssh_private_key_file=~/.ssh/deploy
+            ansible_ssh_common_args='-o UserKnownHostsFile="~/.ssh/known ~/.ssh/more" -J jump.example'
+
+            """
+        try await withWorkspace(Workspace(inventory: inventory)) { space in
+            let plan = try await space.plan()
+            let first = try plan.target("gw1")
+            #expect(first.keyFile == space.home + "/.ssh/deploy")
+            let known = ["known", "more"].map { space.home + "/.ssh/" + $0 }
+            #expect(first.knownHostsFiles == known)
+            #expect(first.jumps.map(\.keyFile) == [first.keyFile])
+            #expect(first.jumps.map(\.knownHostsFiles) == [known])
+            let here = FileManager.default.currentDirectoryPath
+            #expect(try plan.target("gw2").keyFile == here + "/keys/gw2")
+
+            let flag = try await space.plan([
+                "--private-key", "~/flag", "-e", "ansible_ssh_private_key_file=",
+            ])
+            #expect(try flag.target("gw1").keyFile == space.home + "/flag")
+        }
+    }
+
+    @Test func theShippedInventoryNamesAKeyInTheHomeDirectory() async throws {
+        try await withWorkspace(Workspace()) { space in
+            let outcome = try await space.run([
+                "plan", "--offline", "--format", "json", "--artifact", space.directory + "/app",
+                "-i", Self.root + "/inventories/production",
+                Self.root + "/playbooks/feature_gateway.yml",
+            ])
+            expect(outcome, 0, "\"\(space.home)/.ssh/deploy_prod\"")
+        }
+    }
+
+    @Test func whatTheInventorySaysAndIsNotDoneIsWarnedOf() async throws {
+        let inventory = """
+            gw1 ansible_become_exe=/opt/sudo
+            gw2 ansible_become_flags='-n -E'
+            gw3 ansible_become_flags='-H -S -n'
+            gw4 ansible_ssh_extra_args='-i /keys/second -o IdentityFile=/keys/third'
+            [gateway:vars]
+            ansible_become=true
+            ansible_ssh_private_key_file=/keys/first
+
+            """
+        try await withWorkspace(Workspace(inventory: inventory)) { space in
+            let plan = try await space.plan()
+            func warning(_ words: String...) -> Bool {
+                plan.warnings.contains { text in words.allSatisfy(text.contains) }
+            }
+            #expect(warning("gw1: ansible_become_exe", "/opt/sudo"), "\(plan.warnings)")
+            #expect(warning("gw2: ansible_become_flags", "-n -E"), "\(plan.warnings)")
+            #expect(
+                warning("gw4: ", "/keys/second, /keys/third", "ansible_ssh_extra_args"),
+                "\(plan.warnings)")
+            #expect(plan.warnings.count == 3, "\(plan.warnings)")
+            #expect(try plan.target("gw4").keyFile == "/keys/first")
+        }
+    }
+
     // MARK: What is wrong with them
 
     @Test func whatIsNoRolloutsFailureIsNotExitOne() async throws {

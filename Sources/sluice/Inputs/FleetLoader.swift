@@ -99,12 +99,13 @@ struct FleetLoader {
             }
         }
         var problems: [ConfigurationProblem] = []
+        var notes = HostNotes()
         var hosts: [PlayHost] = []
         for name in all.hosts {
             do {
-                let (host, notes) = try playHost(name, of: play)
+                let (host, found) = try playHost(name, of: play, &notes)
                 hosts.append(host)
-                warnings += notes.filter { !warnings.contains($0) }
+                warnings += found.filter { !warnings.contains($0) }
             } catch let error as ConfigurationError {
                 problems += error.problems
             }
@@ -116,75 +117,7 @@ struct FleetLoader {
             peers: hosts.filter { !selected.contains($0.name) }, groups: inventory.groups,
             extraVars: extraVars, release: options.release, artifact: options.artifact,
             shuffleSeed: options.shuffleSeed ?? 0)
-        return (inputs, warnings)
-    }
-
-    private func playHost(_ name: String, of play: PlayTemplate) throws -> (
-        PlayHost, [ConfigurationWarning]
-    ) {
-        let variables = inventory.variables(for: name)
-        let merged = play.mergedVariables(variables, extraVars: extraVars)
-        let reading = try ConnectionVariables.read(
-            host: name, variables: merged,
-            render: { try TemplateRendering.render($0, over: merged) })
-        let connection = reading.settings
-        var warnings = reading.warnings
-        if connection.hostKeyChecking == .no || connection.hostKeyChecking == .acceptNew {
-            warnings.append(
-                ConfigurationWarning(
-                    at: nil,
-                    "StrictHostKeyChecking is not relaxed: host keys must be known, whatever the "
-                        + "inventory says"))
-        }
-        var become = options.connection.become ? Become() : nil
-        if let wanted = connection.become {
-            guard wanted.method == "sudo" else {
-                throw ConfigurationError(
-                    ConfigurationProblem(
-                        at: nil, keyPath: "\(name).ansible_become_method",
-                        "'\(wanted.method)' is not supported yet", remedy: "use sudo"))
-            }
-            become = Become(user: wanted.user)
-        }
-        let key =
-            connection.identityFiles.first ?? settings.privateKey(options.connection.privateKey)
-        return (
-            PlayHost(
-                name: name, variables: variables,
-                connection: HostTarget(
-                    name: name, address: connection.address, port: connection.port ?? 22,
-                    user: connection.user ?? settings.user(options.connection.user), keyFile: key,
-                    knownHostsFiles: connection.knownHostsFiles,
-                    identitiesOnly: connection.identitiesOnly ?? false,
-                    connectTimeout: .seconds(connection.connectTimeout ?? 10), become: become,
-                    jumps: try jumps(connection, host: name, keyFile: key))),
-            warnings
-        )
-    }
-
-    /// `user@host:port,...` as targets; keys and known hosts are those of the host behind.
-    private func jumps(
-        _ connection: ConnectionSettings, host: String, keyFile: String?
-    ) throws -> [HostTarget] {
-        guard let list = connection.proxyJump, list != "none" else { return [] }
-        return try list.split(separator: ",").map { hop in
-            let text = hop.hasPrefix("ssh://") ? String(hop.dropFirst(6)) : String(hop)
-            let at = text.lastIndex(of: "@")
-            let place = at.map { String(text[text.index(after: $0)...]) } ?? text
-            guard let address = HostAddress(place), !address.host.isEmpty else {
-                throw ConfigurationError(
-                    ConfigurationProblem(
-                        at: nil, keyPath: "\(host).ansible_ssh_common_args",
-                        "'\(hop)' is not a host to jump through",
-                        remedy: "write ProxyJump=user@host:port, several with commas"))
-            }
-            return HostTarget(
-                name: place, address: address.host, port: address.port ?? 22,
-                user: at.map { String(text[..<$0]) } ?? settings.user(options.connection.user),
-                keyFile: keyFile, knownHostsFiles: connection.knownHostsFiles,
-                identitiesOnly: connection.identitiesOnly ?? false,
-                connectTimeout: .seconds(connection.connectTimeout ?? 10))
-        }
+        return (inputs, warnings + notes.warnings)
     }
 
     /// The files that a plan depends on, for the refusal of a stale one.
