@@ -112,6 +112,20 @@ extension SystemTests.CommandLineTests {
 
     // MARK: Plans
 
+    @Test func aShuffledOrderIsAnotherOneEachTime() async throws {
+        let hosts = (1...12).map { "gw\($0)\n" }.joined()
+        try await withWorkspace(Workspace(inventory: hosts)) { space in
+            try space.write(Workspace.play(more: "order: shuffle"), to: "playbook.yml")
+            let orders = [try await space.plan().names, try await space.plan().names]
+            #expect(Set(orders[0]) == Set((1...12).map { "gw\($0)" }))
+            // One in 479,001,600 would be the same.
+            #expect(orders[0] != orders[1])
+            let seeded = try await space.plan(["--shuffle-seed", "7"]).names
+            let again = try await space.plan(["--shuffle-seed", "7"]).names
+            #expect(seeded == again)
+        }
+    }
+
     @Test func theSameFilesInADirectoryAreTheSameRelease() async throws {
         try await withWorkspace(Workspace()) { space in
             try space.write(Workspace.play(artifact: "one"), to: "playbook.yml")

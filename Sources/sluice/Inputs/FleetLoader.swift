@@ -11,9 +11,12 @@ struct FleetLoader {
     let sources: [String]
     let warnings: [ConfigurationWarning]
     let extraVars: [String: Value]
+    /// One for the whole command: what is checked is what is planned.
+    private let shuffleSeed: UInt64
 
     init(playbook path: String, options: PlayOptions) async throws {
         self.options = options
+        shuffleSeed = options.shuffleSeed ?? .random(in: .min ... .max)
         let directory = (path as NSString).deletingLastPathComponent
         settings = try Settings(near: directory.isEmpty ? "." : directory)
         extraVars = try options.fleet.variables()
@@ -116,7 +119,7 @@ struct FleetLoader {
             hosts: hosts.filter { selected.contains($0.name) },
             peers: hosts.filter { !selected.contains($0.name) }, groups: inventory.groups,
             extraVars: extraVars, release: options.release, artifact: options.artifact,
-            shuffleSeed: options.shuffleSeed ?? 0)
+            shuffleSeed: shuffleSeed)
         return (inputs, warnings + notes.warnings)
     }
 
