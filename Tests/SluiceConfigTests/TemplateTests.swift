@@ -67,9 +67,9 @@ struct TemplateTests {
             ("{{ app | int }}", "needs a number", "variable"),
             ("{{ app | join(',') }}", "needs a list", "variable"),
             ("{{ port | length }}", "needs a text or a list", "variable"),
-            ("{{ secret }}", "'secret' is encrypted", "-e @FILE"),
-            ("{{ keys.b }}", "'keys.b' is encrypted", "-e @FILE"),
-            ("{{ keys }}", "'keys' is encrypted", "-e @FILE"),
+            ("{{ secret }}", "'secret' is encrypted", "read it when it runs"),
+            ("{{ keys.b }}", "'keys.b' is encrypted", "read it when it runs"),
+            ("{{ keys }}", "'keys' is encrypted", "read it when it runs"),
             ("{{ groups.gw | frist }}", "unknown filter 'frist'", "did you mean 'first'"),
         ])
     func failures(text: String, message: String, remedy: String) throws {

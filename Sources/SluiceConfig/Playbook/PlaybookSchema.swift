@@ -302,11 +302,13 @@ enum PlaybookSchema {
             "What the hook is called in the output."),
         SchemaKey(
             "run", .text(.any), .absent("this or `shell` is required"), example: "make announce",
-            "A command for `sh` on the controller."),
+            "A command for `sh` on the controller, in Sluice's own environment and with"
+                + " `SLUICE_HOST`, `SLUICE_RELEASE` and the like. It is part of the plan and the"
+                + " journal: no secrets in it."),
         SchemaKey(
             "shell", .text(.any), .absent("this or `run` is required"), example: "sync",
-            "A command for `sh` on the host; in `before_rollout` and `after_rollout` there is no"
-                + " host, so only `run` works."),
+            "A command for `sh` on the host, part of the plan and the journal too; in"
+                + " `before_rollout` and `after_rollout` there is no host, so only `run` works."),
         SchemaKey(
             "timeout", .duration(atLeast: .milliseconds(1)), .optional(default: "60s"),
             example: "5m", "How long it may take; then it is stopped and has failed."),

@@ -57,7 +57,10 @@ enum UnknownKey {
             "delegate_to": "use hooks with run:, which runs on the controller",
             "ignore_errors": "use max_fail to allow failed hosts",
             "collections": "remove it: Sluice loads no modules",
-            "no_log": "remove it: Sluice keeps secrets out of its output",
+            "no_log":
+                "remove it: what a template puts into a command is in the plan, the journal and the"
+                + " output; let the command read a secret when it runs, from a file or from its"
+                + " environment",
         ]
     }()
 }

@@ -208,7 +208,8 @@ struct YAMLReading {
             report(
                 at: scalar.mark, "the tag '\(tag)' is not supported in a playbook",
                 remedy: tag.hasPrefix("!vault")
-                    ? "keep secrets out of the playbook: pass them with -e @FILE"
+                    ? "a playbook holds no secrets: let the command that needs one read it when it "
+                        + "runs, from a file or from its environment"
                     : "remove the tag")
         }
         switch node.any {

@@ -200,7 +200,8 @@ extension TemplateVariables {
         if current.isSealed {
             throw TemplateFailure(
                 message: "'\(trail)' is encrypted by ansible-vault, which Sluice cannot open",
-                remedy: "pass the plain value with -e @FILE, from a file that only you can read")
+                remedy: "let the command that needs a secret read it when it runs, from a file or "
+                    + "from its environment; pass what is none with -e")
         }
         return current
     }
