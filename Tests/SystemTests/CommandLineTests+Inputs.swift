@@ -84,6 +84,50 @@ extension SystemTests.CommandLineTests {
 
     // MARK: What is wrong with them
 
+    @Test func allPlaysAreCheckedBeforeTheFirstBegins() async throws {
+        try await withWorkspace(Workspace()) { space in
+            func play(_ number: Int) -> String {
+                Workspace.play("Play \(number)", more: "soak: \"{{ missing_\(number) }}\"")
+            }
+            try space.write(play(1) + play(2), to: "playbook.yml")
+            let inputs = ["-i", space.inventory, space.playbook]
+            let commands = [
+                ["validate"], ["plan", "--offline"], ["deploy", "--yes"], ["status"],
+            ]
+            for command in commands {
+                expect(try await space.run(command + inputs), 65, "missing_1", "missing_2")
+            }
+
+            // Those of several files, whatever their kind.
+            let pattern = try space.write(Workspace.play(hosts: "~("), to: "pattern.yml")
+            expect(
+                try await space.run(["validate"] + inputs + [pattern]), 65, "missing_1",
+                "missing_2", "pattern.yml", "regular expression")
+            let elsewhere = try space.write(Workspace.play("Other"), to: "other.yml")
+            expect(
+                try await space.run(["validate"] + inputs + [elsewhere, "--play", "Play 1"]), 64,
+                "missing_1", "no play 'Play 1'")
+
+            // Playbook, inventory and variables, each with its place.
+            let broken = try space.write("- hosts: gateway\n  serail: 1\n", to: "broken.yml")
+            let hosts = try space.write("[gateway\ngw1\n", to: "broken.ini")
+            let variables = try space.write("- no\n- mapping\n", to: "vars.yml")
+            expect(
+                try await space.run([
+                    "plan", "--offline", "-i", hosts, broken, "-e", "@" + variables, "-e", "word",
+                ]), 65, "\(broken):2:3", "\(hosts):1", "\(variables):1:1", "'word' is not KEY=VALUE"
+            )
+
+            // An artifact that is not there, before the first play has rolled the fleet.
+            try space.write(
+                Workspace.play() + Workspace.play("Second", artifact: "missing"),
+                to: "playbook.yml")
+            expect(
+                try await space.run(["deploy", "--yes"] + inputs), 65,
+                "artifact.source: there is no artifact at \(space.directory)/missing")
+        }
+    }
+
     @Test func whatIsNoRolloutsFailureIsNotExitOne() async throws {
         try await withWorkspace(Workspace()) { space in
             try FileManager.default.createDirectory(

@@ -50,6 +50,7 @@ struct DeployCommand: AsyncParsableCommand {
         }
         let loader = try await FleetLoader(playbook: playbook, options: options)
         let plays = try loader.plays()
+        try loader.check(plays, needsArtifacts: true)
         for (index, play) in plays.enumerated() {
             let end: RolloutRun.End?
             do {

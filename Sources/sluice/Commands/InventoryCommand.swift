@@ -28,7 +28,7 @@ struct InventoryCommand: AsyncParsableCommand {
         let settings = try Settings(near: playbookDir ?? ".")
         let reading = try await FleetLoader.inventory(
             settings.inventory(fleet.inventory), playbookDirectory: playbookDir)
-        for warning in reading.warnings { Terminal.complain("warning: \(warning)") }
+        for warning in reading.warnings { Terminal.complain("\(warning)") }
         let inventory = reading.inventory
         if let host {
             guard let text = InventoryListing.host(host, in: inventory) else {

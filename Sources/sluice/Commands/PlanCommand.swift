@@ -48,8 +48,9 @@ struct PlanCommand: AsyncParsableCommand {
             throw CommandFailure(
                 "play-ambiguous",
                 "a saved plan is of one play, and the playbook has \(plays.count)",
-                remedy: "name the play with --play", status: 64)
+                remedy: "name the play with --play", status: ExitStatus.usage)
         }
+        try loader.check(plays, needsArtifacts: true)
         var changes = false
         for play in plays {
             let prepared = try await PlanMaker(loader: loader, isOnline: !offline).prepare(play)

@@ -15,8 +15,10 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let loader = try await FleetLoader(playbook: playbook, options: options)
+        let plays = try loader.plays()
+        try loader.check(plays, needsArtifacts: false)
         var isWell = true
-        for play in try loader.plays() {
+        for play in plays {
             var (inputs, _) = try loader.inputs(for: play)
             inputs.release = inputs.release ?? "none"
             let specs = try play.resolve(inputs).play.hosts

@@ -12,17 +12,24 @@ struct ValidateCommand: AsyncParsableCommand {
     @OptionGroup var options: PlayOptions
 
     func run() async throws {
-        var problems: [ConfigurationProblem] = []
+        var failures: [any Error] = []
         for path in playbooks {
             do {
                 let (hosts, warnings) = try await check(path)
-                for warning in warnings { Terminal.complain("warning: \(warning)") }
+                for warning in warnings { Terminal.complain("\(warning)") }
                 Terminal.say("\(path): valid" + (hosts.map { ", \($0) hosts" } ?? ""))
-            } catch let error as ConfigurationError {
-                problems += error.problems
+            } catch {
+                failures.append(error)
             }
         }
-        if let error = ConfigurationError(problems) { throw error }
+        let others = failures.filter { !($0 is ConfigurationError) }
+        do {
+            try ConfigurationError.throwAll(failures.filter { $0 is ConfigurationError })
+        } catch let error where !others.isEmpty {
+            // What is wrong with the command must not hide what is wrong with the files.
+            Terminal.complain(Failure.text(of: error))
+        }
+        if let other = others.first { throw other }
     }
 
     private func check(_ path: String) async throws -> (Int?, [ConfigurationWarning]) {
@@ -31,16 +38,7 @@ struct ValidateCommand: AsyncParsableCommand {
             return (nil, playbook.warnings)
         }
         let loader = try await FleetLoader(playbook: path, options: options)
-        var hosts = 0
-        var warnings: [ConfigurationWarning] = []
-        for play in try loader.plays() {
-            var (inputs, notes) = try loader.inputs(for: play)
-            // The id comes from the artifact, which need not be built yet.
-            inputs.release = inputs.release ?? "release"
-            let resolved = try play.resolve(inputs)
-            hosts += resolved.play.hosts.count
-            warnings += notes + resolved.warnings
-        }
-        return (hosts, warnings)
+        let checked = try loader.check(try loader.plays(), needsArtifacts: false)
+        return (checked.hosts, checked.warnings)
     }
 }

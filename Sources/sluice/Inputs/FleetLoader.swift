@@ -19,13 +19,23 @@ struct FleetLoader {
         shuffleSeed = options.shuffleSeed ?? .random(in: .min ... .max)
         let directory = (path as NSString).deletingLastPathComponent
         settings = try Settings(near: directory.isEmpty ? "." : directory)
-        extraVars = try options.fleet.variables()
-        playbook = try Playbook.read(file: path)
         sources = try settings.inventory(options.fleet.inventory)
-        let reading = try await Self.inventory(
-            sources, playbookDirectory: directory.isEmpty ? "." : directory)
-        inventory = reading.inventory
-        warnings = reading.warnings
+        // None of them needs another one: what is wrong with any of them is told at once.
+        let variables = Result { try options.fleet.variables() }
+        let playbook = Result { try Playbook.read(file: path) }
+        let reading: Result<InventoryReader.Reading, any Error>
+        do {
+            reading = .success(
+                try await Self.inventory(
+                    sources, playbookDirectory: directory.isEmpty ? "." : directory))
+        } catch {
+            reading = .failure(error)
+        }
+        try ConfigurationError.throwAll([variables.failure, playbook.failure, reading.failure])
+        extraVars = try variables.get().values
+        self.playbook = try playbook.get()
+        inventory = try reading.get().inventory
+        warnings = try reading.get().warnings
     }
 
     static func inventory(
@@ -58,7 +68,7 @@ struct FleetLoader {
                     "play-ambiguous",
                     "the playbook has \(playbook.plays.count) plays, and --artifact or --release "
                         + "is for one",
-                    remedy: "name the play with --play", status: 64)
+                    remedy: "name the play with --play", status: ExitStatus.usage)
             }
             return playbook.plays
         }
@@ -68,43 +78,67 @@ struct FleetLoader {
             throw CommandFailure(
                 "play-unknown", "the playbook has no play '\(name)'",
                 remedy: nearest(name, in: names).map { "did you mean '\($0)'?" }
-                    ?? "its plays are: \(names.joined(separator: ", "))", status: 64)
+                    ?? "its plays are: \(names.joined(separator: ", "))", status: ExitStatus.usage)
         }
         return matching
+    }
+
+    /// What was seen when plays were checked.
+    struct Checked {
+        var hosts = 0
+        /// Each once.
+        var warnings: [ConfigurationWarning] = []
+    }
+
+    /// Resolves every play on every host; connects to nothing.
+    ///
+    /// - Parameter needsArtifacts: whether an artifact that is not there is a problem.
+    /// - Throws: `ConfigurationError` with everything that is wrong in any of them: a second play
+    ///   must not be found wanting when the first has been carried out.
+    @discardableResult
+    func check(_ plays: [PlayTemplate], needsArtifacts: Bool) throws -> Checked {
+        var checked = Checked()
+        var failures: [(any Error)?] = []
+        for play in plays {
+            do {
+                var (inputs, notes) = try inputs(for: play)
+                if needsArtifacts {
+                    failures.append(Result { try requireArtifact(of: play, inputs) }.failure)
+                }
+                // The id comes from the artifact's bytes, and no template depends on its value.
+                inputs.release = inputs.release ?? "release"
+                let resolved = try play.resolve(inputs)
+                checked.hosts += resolved.play.hosts.count
+                checked.warnings += (notes + resolved.warnings)
+                    .filter { !checked.warnings.contains($0) }
+            } catch {
+                failures.append(error)
+            }
+        }
+        try ConfigurationError.throwAll(failures)
+        return checked
+    }
+
+    private func requireArtifact(of play: PlayTemplate, _ inputs: PlayInputs) throws {
+        let source = InputFiles.absolute(try play.artifactSource(inputs))
+        guard !FileManager.default.fileExists(atPath: source) else { return }
+        throw ConfigurationError(
+            ConfigurationProblem(
+                at: inputs.artifact == nil ? play.location : nil,
+                keyPath: inputs.artifact == nil ? "artifact.source" : "--artifact",
+                "there is no artifact at \(source)", remedy: Staging.missingRemedy))
     }
 
     /// What the play needs to be resolved.
     func inputs(
         for play: PlayTemplate
     ) throws -> (inputs: PlayInputs, warnings: [ConfigurationWarning]) {
-        let pattern = try HostPattern(play.hostPattern(extraVars: extraVars))
-        let all = try inventory.hosts(matching: pattern)
-        var chosen = all.hosts
-        var warnings = self.warnings
-        func warn(_ terms: [String], _ what: String) {
-            for term in terms {
-                warnings.append(
-                    ConfigurationWarning(
-                        at: nil, "\(what) '\(term)' matches no host and no group"))
-            }
-        }
-        warn(all.unmatched, "the host pattern")
-        if let text = options.fleet.limit {
-            let limited = try inventory.hosts(
-                matching: pattern, limit: HostLimit.pattern(text))
-            chosen = limited.hosts
-            warn(limited.unmatched.filter { !all.unmatched.contains($0) }, "the limit")
-            guard !chosen.isEmpty else {
-                throw CommandFailure(
-                    "no-hosts", "--limit '\(text)' leaves no host of '\(pattern)'",
-                    remedy: "see the hosts with: sluice inventory --graph",
-                    status: ExitStatus.invalidInput)
-            }
-        }
+        let (all, chosen, unmatched) = try hosts(of: play)
+        var warnings = self.warnings + unmatched
         var problems: [ConfigurationProblem] = []
         var notes = HostNotes()
         var hosts: [PlayHost] = []
-        for name in all.hosts {
+        for name in all {
             do {
                 let (host, found) = try playHost(name, of: play, &notes)
                 hosts.append(host)
@@ -121,6 +155,49 @@ struct FleetLoader {
             extraVars: extraVars, release: options.release, artifact: options.artifact,
             shuffleSeed: shuffleSeed)
         return (inputs, warnings + notes.warnings)
+    }
+
+    /// The play's hosts, those of them that `--limit` leaves, and a warning for each term that
+    /// matches nothing.
+    private func hosts(
+        of play: PlayTemplate
+    ) throws -> (all: [String], chosen: [String], unmatched: [ConfigurationWarning]) {
+        var warnings: [ConfigurationWarning] = []
+        func warn(_ terms: [String], _ what: String) {
+            for term in terms {
+                warnings.append(
+                    ConfigurationWarning(
+                        at: nil, "\(what) '\(term)' matches no host and no group"))
+            }
+        }
+        let pattern: HostPattern
+        let all: HostMatch
+        do {
+            pattern = try HostPattern(play.hostPattern(extraVars: extraVars))
+            all = try inventory.hosts(matching: pattern)
+        } catch let error as HostPatternError {
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: play.location, keyPath: "hosts", error.message, remedy: error.remedy))
+        }
+        warn(all.unmatched, "the host pattern")
+        guard let text = options.fleet.limit else { return (all.hosts, all.hosts, warnings) }
+        let limited: HostMatch
+        do {
+            limited = try inventory.hosts(matching: pattern, limit: HostLimit.pattern(text))
+        } catch let error as HostPatternError {
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: nil, keyPath: "--limit", error.message, remedy: error.remedy))
+        }
+        warn(limited.unmatched.filter { !all.unmatched.contains($0) }, "the limit")
+        guard !limited.hosts.isEmpty else {
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: nil, keyPath: "--limit", "'\(text)' leaves no host of '\(pattern)'",
+                    remedy: "see the hosts with: sluice inventory --graph"))
+        }
+        return (all.hosts, limited.hosts, warnings)
     }
 
     /// The files that a plan depends on, for the refusal of a stale one.

@@ -26,47 +26,77 @@ struct InventoryOptions: ParsableArguments {
             valueName: "vars"))
     var extraVars: [String] = []
 
-    /// The variables of `-e`, the later winning.
-    func variables() throws -> [String: Value] {
-        var result: [String: Value] = [:]
-        for text in extraVars { try result.merge(Self.variables(in: text)) { $1 } }
-        return result
+    /// The variables of `-e`, the later winning, and the files among them as they were read.
+    ///
+    /// - Throws: `ConfigurationError` with everything that is wrong in any `-e`.
+    func variables() throws -> (values: [String: Value], files: [InputDigest]) {
+        var values: [String: Value] = [:]
+        var files: [InputDigest] = []
+        var failures: [(any Error)?] = []
+        for text in extraVars {
+            do {
+                if text.hasPrefix("@") {
+                    let path = String(text.dropFirst())
+                    let data = try Self.contents(of: path)
+                    files.append(
+                        InputDigest(
+                            path: InputFiles.absolute(path), sha256: FileDigest.sha256(of: data)))
+                    let source = try Self.text(data, of: path)
+                    values.merge(try Self.mapping(source, file: path)) { $1 }
+                } else if text.hasPrefix("{") {
+                    values.merge(try Self.mapping(text, file: "--extra-vars")) { $1 }
+                } else {
+                    values.merge(try Self.assignment(text)) { $1 }
+                }
+            } catch {
+                failures.append(error)
+            }
+        }
+        try ConfigurationError.throwAll(failures)
+        return (values, files)
     }
 
-    private static func variables(in text: String) throws -> [String: Value] {
-        if text.hasPrefix("@") || text.hasPrefix("{") {
-            let file = text.hasPrefix("@") ? String(text.dropFirst()) : "--extra-vars"
-            var source = text
-            if text.hasPrefix("@") {
-                do {
-                    source = try String(contentsOfFile: file, encoding: .utf8)
-                } catch {
-                    throw CommandFailure(
-                        "extra-vars", "the variables file \(file) can't be read",
-                        remedy: "check its path",
-                        cause: error, status: ExitStatus.invalidInput)
-                }
-            }
-            guard
-                case .dict(let values) = try Document.yaml(source, file: file)?.value ?? .null
-            else {
-                throw CommandFailure(
-                    "extra-vars", "\(file) is not a mapping of variables",
-                    remedy: "write 'name: value' lines", status: ExitStatus.invalidInput)
-            }
-            return values
+    private static func problem(
+        _ file: String? = nil, _ message: String, _ remedy: String
+    ) -> ConfigurationError {
+        ConfigurationError(
+            ConfigurationProblem(
+                at: file.map { SourceLocation(file: $0, line: 1, column: 1) },
+                keyPath: "--extra-vars", message, remedy: remedy))
+    }
+
+    private static func contents(of path: String) throws -> Data {
+        do {
+            return try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            throw problem(
+                path, "the file can't be read: \(error.localizedDescription)",
+                "check its path and its permissions")
         }
+    }
+
+    private static func text(_ data: Data, of path: String) throws -> String {
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw problem(path, "the file is not UTF-8", "save the file as UTF-8")
+        }
+        return text
+    }
+
+    private static func mapping(_ text: String, file: String) throws -> [String: Value] {
+        guard case .dict(let values) = try Document.yaml(text, file: file)?.value ?? .null else {
+            throw problem(file, "not a mapping of variables", "write 'name: value' lines")
+        }
+        return values
+    }
+
+    /// As in Ansible, the values of KEY=VALUE are texts.
+    private static func assignment(_ text: String) throws -> [String: Value] {
         guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-            throw CommandFailure(
-                "extra-vars", "'\(text)' is not KEY=VALUE",
-                remedy: "write -e name=value, or -e @file.yml",
-                status: ExitStatus.invalidInput)
+            throw problem(
+                nil, "'\(text)' is not KEY=VALUE", "write -e name=value, or -e @file.yml")
         }
-        // As in Ansible, the values of KEY=VALUE are texts.
-        return [
-            String(text[..<equals]).trimmingCharacters(in: .whitespaces):
-                .string(String(text[text.index(after: equals)...]))
-        ]
+        let name = text[..<equals].trimmingCharacters(in: .whitespaces)
+        return [name: .string(String(text[text.index(after: equals)...]))]
     }
 }
 
