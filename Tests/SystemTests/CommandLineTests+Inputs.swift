@@ -200,4 +200,13 @@ extension SystemTests.CommandLineTests {
             }
         }
     }
+
+    @Test(arguments: [
+        ["-u", "deploy"], ["-b"], ["--private-key", "/key"], ["--shuffle-seed", "1"],
+        ["-l", "gw1"], ["-e", "a=b"], ["--release", "v2"], ["--force"],
+    ])
+    func aSavedPlanTakesNoOptionThatWouldChangeIt(_ options: [String]) async throws {
+        let outcome = try await SluiceProgram.run(["deploy", "plan.json", "--yes"] + options)
+        expect(outcome, 64, options[0], "make another plan")
+    }
 }

@@ -77,13 +77,17 @@ struct DeployCommand: AsyncParsableCommand {
     /// A saved plan is complete: an option that would change it is a misunderstanding.
     private func refusePlanOptions() throws {
         let fleet = options.fleet
+        let connection = options.connection
         guard fleet.inventory.isEmpty, fleet.limit == nil, fleet.extraVars.isEmpty,
-            options.artifact == nil, options.release == nil, options.play == nil, !options.force
+            connection.user == nil, connection.privateKey == nil, !connection.become,
+            options.artifact == nil, options.release == nil, options.play == nil,
+            options.shuffleSeed == nil, !options.force
         else {
             throw CommandFailure(
                 "plan-complete",
-                "a saved plan takes no -i, -l, -e, --artifact, --release, --play or --force",
-                remedy: "make another plan with those options", status: 64)
+                "a saved plan takes no -i, -l, -e, -u, -b, --private-key, --artifact, --release, "
+                    + "--play, --shuffle-seed or --force",
+                remedy: "make another plan with those options", status: ExitStatus.usage)
         }
     }
 

@@ -13,6 +13,8 @@ struct FleetLoader {
     let extraVars: [String: Value]
     /// One for the whole command: what is checked is what is planned.
     private let shuffleSeed: UInt64
+    private let variableFiles: [InputDigest]
+    private let scripts: InventoryScripts
 
     init(playbook path: String, options: PlayOptions) async throws {
         self.options = options
@@ -20,6 +22,8 @@ struct FleetLoader {
         let directory = (path as NSString).deletingLastPathComponent
         settings = try Settings(near: directory.isEmpty ? "." : directory)
         sources = try settings.inventory(options.fleet.inventory)
+        let scripts = InventoryScripts()
+        self.scripts = scripts
         // None of them needs another one: what is wrong with any of them is told at once.
         let variables = Result { try options.fleet.variables() }
         let playbook = Result { try Playbook.read(file: path) }
@@ -27,37 +31,26 @@ struct FleetLoader {
         do {
             reading = .success(
                 try await Self.inventory(
-                    sources, playbookDirectory: directory.isEmpty ? "." : directory))
+                    sources, playbookDirectory: directory.isEmpty ? "." : directory,
+                    scripts: scripts))
         } catch {
             reading = .failure(error)
         }
         try ConfigurationError.throwAll([variables.failure, playbook.failure, reading.failure])
-        extraVars = try variables.get().values
+        (extraVars, variableFiles) = try variables.get()
         self.playbook = try playbook.get()
         inventory = try reading.get().inventory
         warnings = try reading.get().warnings
     }
 
     static func inventory(
-        _ sources: [String], playbookDirectory: String?
+        _ sources: [String], playbookDirectory: String?,
+        scripts: InventoryScripts = InventoryScripts()
     ) async throws -> InventoryReader.Reading {
-        try await InventoryReader(playbookDirectory: playbookDirectory, runScript: runScript)
-            .read(sources)
-    }
-
-    /// How long an executable inventory may take.
-    private static let scriptLimit = Duration.seconds(60)
-
-    private static func runScript(_ path: String, _ arguments: [String]) async throws -> String {
-        let outcome = try await ControllerTools.capture(
-            path, arguments, limit: scriptLimit)
-        guard outcome.status == 0 else {
-            throw CommandFailure(
-                "inventory-script", "\(path) failed: \(outcome.message)",
-                remedy: "run it by hand with \(arguments.joined(separator: " "))",
-                status: ExitStatus.invalidInput)
-        }
-        return outcome.output
+        try await InventoryReader(
+            playbookDirectory: playbookDirectory,
+            runScript: { try await scripts.run($0, $1) }
+        ).read(sources)
     }
 
     /// The plays to run: all of them, or the one that `--play` names.
@@ -200,8 +193,10 @@ struct FleetLoader {
         return (all.hosts, limited.hosts, warnings)
     }
 
-    /// The files that a plan depends on, for the refusal of a stale one.
+    /// What a plan depends on, for the refusal of a stale one: files, and what scripts printed.
     func inputDigests() throws -> [InputDigest] {
-        try InputFiles.digests(playbook: playbook.file, sources: sources)
+        try InputFiles.digests(
+            playbook: playbook.file, sources: sources, limit: options.fleet.limit)
+            + variableFiles + scripts.digests
     }
 }

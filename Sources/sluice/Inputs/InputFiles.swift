@@ -7,8 +7,15 @@ enum InputFiles {
     ///
     /// A directory, whose path ends in a slash, stands for the names in it: a file of variables
     /// that appears later counts too, as does a directory that was not there.
-    static func digests(playbook: String, sources: [String]) throws -> [InputDigest] {
+    ///
+    /// - Parameter limit: The text of `--limit`, which may name files with `@`.
+    static func digests(
+        playbook: String, sources: [String], limit: String?
+    ) throws -> [InputDigest] {
         var files: Set<String> = [absolute(playbook)]
+        for term in HostPattern.split(limit ?? "") where term.hasPrefix("@") {
+            files.insert(absolute(String(term.dropFirst())))
+        }
         var directories: Set<String> = []
         func addDirectory(_ path: String) {
             directories.insert(path)
@@ -39,7 +46,10 @@ enum InputFiles {
     }
 
     /// What is different now from what a plan was made from; `nil` if nothing is.
-    static func change(of input: InputDigest) -> String? {
+    static func change(of input: InputDigest) async -> String? {
+        if let call = InventoryScripts.Call(input.path) {
+            return await call.change(from: input.sha256)
+        }
         let isDirectory = input.path.hasSuffix("/")
         guard isDirectory || FileManager.default.fileExists(atPath: input.path) else {
             return "\(input.path) is gone"

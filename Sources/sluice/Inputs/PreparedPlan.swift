@@ -107,7 +107,10 @@ struct SavedPlan {
                 "plan-offline", "the plan was made with --offline: nobody looked at the hosts",
                 remedy: "make it again without --offline")
         }
-        var changes = plan.inputs.compactMap(InputFiles.change)
+        var changes: [String] = []
+        for input in plan.inputs {
+            if let change = await InputFiles.change(of: input) { changes.append(change) }
+        }
         guard FileManager.default.fileExists(atPath: plan.release.source) else {
             throw stale(changes + ["the artifact \(plan.release.source) is gone"])
         }
@@ -121,7 +124,9 @@ struct SavedPlan {
             let prober = try ServiceProber(hosts: hosts)
             let baselines = try await Survey.cleared(
                 plan.hosts.map(\.spec), plan.release, hosts: hosts, prober: prober, forks: forks)
-            changes = plan.hosts.compactMap { fleetChange($0, now: baselines[$0.name]) }
+            changes = plan.hosts.compactMap {
+                fleetChange($0, of: plan.release.id, now: baselines[$0.name])
+            }
             if !changes.isEmpty { throw stale(changes) }
             return PreparedPlan(plan: plan, staging: staging, hosts: hosts, prober: prober)
         } catch {
@@ -131,7 +136,9 @@ struct SavedPlan {
         }
     }
 
-    private func fleetChange(_ host: HostPlan, now: HostBaseline?) -> String? {
+    private func fleetChange(
+        _ host: HostPlan, of release: String, now: HostBaseline?
+    ) -> String? {
         guard let then = host.baseline, let now else { return nil }
         if then.release != now.release || then.releaseSHA256 != now.releaseSHA256 {
             return "\(host.name) is on \(now.release ?? "no release") now, and was on "
@@ -141,7 +148,7 @@ struct SavedPlan {
             return "\(host.name) runs \(now.process) now, and ran \(then.process)"
         }
         return then.hasRelease && !now.hasRelease
-            ? "\(host.name) no longer holds release \(now.release ?? "")" : nil
+            ? "\(host.name) no longer holds release \(release)" : nil
     }
 
     private func stale(_ changes: [String]) -> CommandFailure {
