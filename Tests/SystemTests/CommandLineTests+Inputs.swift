@@ -209,4 +209,32 @@ extension SystemTests.CommandLineTests {
         let outcome = try await SluiceProgram.run(["deploy", "plan.json", "--yes"] + options)
         expect(outcome, 64, options[0], "make another plan")
     }
+
+    // MARK: Reports and documents
+
+    /// Every code of the survey, and every text that is quoted.
+    @Test func theTroubleshootingPageQuotesWhatTheProgramSays() throws {
+        let page = try String(
+            contentsOfFile: Self.root + "/docs/troubleshooting.md", encoding: .utf8)
+        let walk = try #require(FileManager.default.enumerator(atPath: Self.root + "/Sources"))
+        let sources = try walk.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }
+            .map { try String(contentsOfFile: Self.root + "/Sources/" + $0, encoding: .utf8) }
+        let survey = try #require(
+            page.components(separatedBy: "\n## ").first {
+                $0.hasPrefix("What the survey refuses")
+            })
+        let rows = survey.split(separator: "\n").filter { $0.hasPrefix("| `") }
+        let codes = rows.flatMap { row in
+            row.split(separator: "|")[0].matches(of: /`([a-z0-9-]+)`/).map { "\"\($0.output.1)\"" }
+        }
+        #expect(codes.count > 25)
+        for code in codes {
+            #expect(sources.contains { $0.contains(code) }, "\(code)")
+        }
+        let quotes = page.matches(of: /"([^"\n]+)"/).map { String($0.output.1) }
+        #expect(quotes.count > 10)
+        for quote in quotes {
+            #expect(sources.contains { $0.contains(quote) }, "\(quote)")
+        }
+    }
 }

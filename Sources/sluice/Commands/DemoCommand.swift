@@ -69,7 +69,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private static func invitation(_ fleet: Fleet) async throws -> String {
-        let sluice = CommandLine.arguments.first ?? "sluice"
+        let sluice = ShellWord.quoted(CommandLine.arguments.first ?? "sluice")
         let next = try await fleet.release("v3")
         let inputs = "-i \(fleet.inventoryPath) \(fleet.playbookPath)"
         let state = "--state \(fleet.directory)/state"

@@ -65,7 +65,9 @@ struct PlanCommand: AsyncParsableCommand {
             case .json: Terminal.say(try PlanJSON.encode(plan))
             case .markdown: Terminal.say(PlanMarkdown.render(plan))
             }
-            if let out { Terminal.complain("Saved. Run it with: sluice deploy \(out)") }
+            if let out {
+                Terminal.complain("Saved. Run it with: sluice deploy \(ShellWord.quoted(out))")
+            }
         }
         if detailedExitcode, changes { throw ExitCode(2) }
     }

@@ -56,7 +56,9 @@ struct RolloutRun {
         }
         let stored = await console.durableEvents
         writeReports(plan, stored)
-        let state = stateDirectory == Self.defaultState ? "" : " --state \(stateDirectory)"
+        let state =
+            stateDirectory == Self.defaultState
+            ? "" : " --state \(ShellWord.quoted(stateDirectory))"
         Terminal.write(
             await console.closing(next: [
                 .init("sluice show \(id)\(state)", "the whole story of this rollout")
