@@ -101,6 +101,32 @@ struct GoldenTests {
             JUnitReport.render(plan: plan, events: events(name)), "junit-\(name).xml.txt")
     }
 
+    /// Two plays of a command, the second with nothing to do.
+    @Test func reportsOfSeveralPlays() throws {
+        var done = Fixtures.plan(hosts: 2)
+        for index in done.hosts.indices { done.hosts[index].action = .upToDate }
+        done.batches = []
+        done.name = "The rest"
+        let runs = [
+            ReportedRun(plan: plan, events: events("restored"), isOneOfSeveral: true),
+            ReportedRun(plan: done, events: [], isOneOfSeveral: true),
+        ]
+        try expectGolden(JUnitReport.render(runs), "junit-plays.xml.txt")
+        try expectGolden(MarkdownReport.render(runs), "report-plays.md.txt")
+    }
+
+    /// What a report says before there is anything to tell.
+    @Test func emptyReports() {
+        #expect(
+            JUnitReport.render([]) == """
+                <?xml version="1.0" encoding="UTF-8"?>
+                <testsuites name="sluice" tests="0" failures="0" errors="0" time="0.000">
+                </testsuites>
+
+                """)
+        #expect(MarkdownReport.render([]) == "Nothing was deployed.\n")
+    }
+
     @Test func history() throws {
         let rollouts = ["needs-attention", "restored", "succeeded", "cut"].compactMap {
             RolloutSummary.fold(events($0))

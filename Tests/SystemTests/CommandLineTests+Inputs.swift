@@ -212,6 +212,30 @@ extension SystemTests.CommandLineTests {
 
     // MARK: Reports and documents
 
+    @Test func aRefusalLeavesNoReportOfAnEarlierRun() async throws {
+        try await withWorkspace(Workspace()) { space in
+            try space.write(Workspace.play(more: "serail: 1"), to: "playbook.yml")
+            let names = ["junit": "r.xml", "markdown": "r.md", "jsonl": "r.jsonl"]
+            for name in names.values { try space.write("of another run", to: name) }
+            let deploy = ["deploy", "--yes", "-i", space.inventory, space.playbook]
+            let reports = names.flatMap { ["--report", "\($0)=\(space.directory)/\($1)"] }
+            expect(try await space.run(deploy + reports), 65, "serail")
+            #expect(try space.text("r.jsonl") == "")
+            #expect(try space.text("r.md") == "Nothing was deployed.\n")
+            let junit = try space.text("r.xml")
+            #expect(junit.hasSuffix("</testsuites>\n") && !junit.contains("another"), "\(junit)")
+
+            let twice = ["--report", "jsonl=\(space.directory)/r.xml"]
+            expect(try await space.run(deploy + reports + twice), 64, "same file")
+            let nowhere = space.directory + "/nowhere/r.md"
+            for kind in names.keys {
+                expect(
+                    try await space.run(deploy + ["--report", "\(kind)=\(nowhere)"]), 3, nowhere,
+                    "remedy")
+            }
+        }
+    }
+
     /// Every code of the survey, and every text that is quoted.
     @Test func theTroubleshootingPageQuotesWhatTheProgramSays() throws {
         let page = try String(

@@ -4,6 +4,108 @@ import Testing
 
 /// Commands that make several rollouts or none, on a fleet.
 extension SystemTests.CommandLineTests {
+    // MARK: Several plays
+
+    @Test(.timeLimit(.minutes(5))) func severalPlaysAreOneRunWithOneReport() async throws {
+        try await withFleet(.quick(nodes: 2)) { fleet in
+            try await bothPlays(fleet)
+            try await nothingToDo(fleet)
+            try await secondPlayRefused(fleet)
+            try await journalLostInTheSecondPlay(fleet)
+        }
+    }
+
+    /// A play for each node; the second with more keys.
+    private func prepare(
+        _ fleet: Fleet, _ release: String, second more: [String: String?] = [:]
+    ) async throws {
+        let artifact = try await fleet.release(release)
+        func play(_ name: String, _ host: String, _ more: [String: String?]) -> String {
+            fleet.playbook(
+                artifact: artifact,
+                overrides: ["name": name, "hosts": host, "verify.release": nil].merging(more) { $1 }
+            )
+        }
+        let text = play("First", "node1", [:]) + play("Second", "node2", more)
+        try Data(text.utf8).write(to: URL(fileURLWithPath: fleet.playbookPath))
+    }
+
+    private func report(_ fleet: Fleet, _ name: String) throws -> String {
+        try String(contentsOfFile: fleet.directory + "/" + name, encoding: .utf8)
+    }
+
+    private func deployAll(_ fleet: Fleet) async throws -> SluiceProgram.Outcome {
+        let reports = ["jsonl=a.jsonl", "jsonl=b.jsonl", "junit=r.xml", "markdown=r.md"].flatMap {
+            ["--report", $0.replacing("=", with: "=\(fleet.directory)/")]
+        }
+        return try await SluiceProgram.run(
+            ["deploy", "--yes"] + fleet.inputs + reports
+                + ["--state", fleet.directory + "/my state"])
+    }
+
+    private func bothPlays(_ fleet: Fleet) async throws {
+        try await prepare(fleet, "v2")
+        let outcome = try await deployAll(fleet)
+        #expect(outcome.status == 0, "\(outcome)")
+        // What is printed to be run can be run.
+        #expect(outcome.output.contains("--state '\(fleet.directory)/my state'"), "\(outcome)")
+
+        let events = try EventReport(file: fleet.directory + "/a.jsonl")
+        #expect(events.events.count { $0.type == "rollout_started" } == 2)
+        #expect(
+            events.result(of: "node1") == "deployed" && events.result(of: "node2") == "deployed")
+        #expect(try report(fleet, "a.jsonl") == report(fleet, "b.jsonl"))
+        let junit = try report(fleet, "r.xml")
+        for suite in ["First.rollout", "First.node1", "Second.rollout", "Second.node2"] {
+            #expect(junit.contains("<testsuite name=\"sluice.pingd.\(suite)\""), "\(junit)")
+        }
+        #expect(junit.components(separatedBy: "<testsuites ").count == 2)
+        let markdown = try report(fleet, "r.md")
+        #expect(markdown.components(separatedBy: "\n# pingd ").count == 2, "\(markdown)")
+        #expect(markdown.contains("| Play | First |") && markdown.contains("| Play | Second |"))
+    }
+
+    private func nothingToDo(_ fleet: Fleet) async throws {
+        let outcome = try await deployAll(fleet)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.output.components(separatedBy: "Nothing to do").count == 3, "\(outcome)")
+        #expect(try report(fleet, "a.jsonl") == "" && report(fleet, "b.jsonl") == "")
+        let junit = try report(fleet, "r.xml")
+        #expect(!junit.contains("<failure") && junit.contains("nothing to do"), "\(junit)")
+        #expect(junit.contains("sluice.pingd.Second.node2"))
+        let markdown = try report(fleet, "r.md")
+        #expect(markdown.components(separatedBy: ": nothing to do\n").count == 3, "\(markdown)")
+    }
+
+    private func secondPlayRefused(_ fleet: Fleet) async throws {
+        try await fleet.nodes[1].stopService()
+        try await prepare(fleet, "v3")
+        let outcome = try await deployAll(fleet)
+        // Exit 3 would say that nothing was touched.
+        #expect(outcome.status == 1, "\(outcome)")
+        #expect(outcome.errors.contains("'Second' was not begun"), "\(outcome)")
+        #expect(outcome.errors.contains("not-running"), "\(outcome)")
+        let events = try EventReport(file: fleet.directory + "/a.jsonl")
+        #expect(events.result(of: "node1") == "deployed" && events.result == "succeeded")
+        try await fleet.nodes[1].startService()
+        try await fleet.awaitAllUp()
+    }
+
+    /// A hook of the second play takes away the program's right to write a byte to any file.
+    private func journalLostInTheSecondPlay(_ fleet: Fleet) async throws {
+        try await prepare(
+            fleet, "v4",
+            second: ["hooks.before_host": "[{ run: 'prlimit --pid $PPID --fsize=1' }]"])
+        let command =
+            [try SluiceProgram.path(), "deploy", "--yes"] + fleet.inputs + fleet.state
+        let words = command.map { "'\($0)'" }.joined(separator: " ")
+        // The signal that goes with it would end the program before it can say anything.
+        let output = try await shell("trap '' XFSZ; \(words) 2>&1; echo status $?")
+        #expect(output.hasSuffix("status 2\n"), "\(output)")
+        #expect(output.contains("its journal can't be written"), "\(output)")
+        #expect(!output.contains("was not begun"), "\(output)")
+    }
+
     // MARK: Saved plans
 
     @Test(.timeLimit(.minutes(4))) func aSavedPlanHoldsOnlyWhileItsInputsDo() async throws {

@@ -9,29 +9,45 @@ package import SluiceModel
 /// and a host has the same cases in every rollout, whether it came to them or not.
 package enum JUnitReport {
     package static func render(plan: Plan, events: some Sequence<Event>) -> String {
-        let record = RolloutRecord(plan: plan, events: events)
-        var suites = [rolloutSuite(plan, record)]
-        for host in plan.hosts { suites.append(suite(host, plan, record)) }
+        render([ReportedRun(plan: plan, events: Array(events))])
+    }
+
+    /// The suites of all rollouts of a command, one after the other; valid without any, too.
+    ///
+    /// Of several, the class is `sluice.SERVICE.PLAY.HOST`: two plays may have a host in common.
+    package static func render(_ runs: [ReportedRun]) -> String {
+        var suites: [Suite] = []
+        var time = TimeSpan.zero
+        for run in runs {
+            let record = RolloutRecord(plan: run.plan, events: run.events)
+            time = time + (record.elapsed ?? .zero)
+            suites.append(rolloutSuite(run, record))
+            for host in run.plan.hosts { suites.append(suite(host, run, record)) }
+        }
         let tests = suites.reduce(0) { $0 + $1.cases.count }
         let failures = suites.reduce(0) { $0 + $1.failures }
-        let time = record.elapsed ?? .zero
+        var name = "sluice"
+        if let run = runs.first, !run.isOneOfSeveral {
+            name += " \(run.plan.service) \(run.plan.release.id)"
+        }
         var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-        text += "<testsuites name=\(XML.quoted("sluice \(plan.service) \(plan.release.id)"))"
+        text += "<testsuites name=\(XML.quoted(name))"
         text += " tests=\"\(tests)\" failures=\"\(failures)\" errors=\"0\""
         text += " time=\"\(XML.seconds(time))\">\n"
         for suite in suites { text += suite.xml }
         return text + "</testsuites>\n"
     }
 
-    private static func className(_ plan: Plan, _ last: String) -> String {
+    private static func className(_ run: ReportedRun, _ last: String) -> String {
         func part(_ name: String) -> String {
             String(name.map { $0 == "." ? "_" : $0 })
         }
-        return "sluice.\(part(plan.service)).\(part(last))"
+        let play = run.isOneOfSeveral ? ".\(part(run.plan.name))" : ""
+        return "sluice.\(part(run.plan.service))\(play).\(part(last))"
     }
 
-    private static func rolloutSuite(_ plan: Plan, _ record: RolloutRecord) -> Suite {
-        let name = className(plan, "rollout")
+    private static func rolloutSuite(_ run: ReportedRun, _ record: RolloutRecord) -> Suite {
+        let name = className(run, "rollout")
         var suite = Suite(name: name, startedAt: record.startedAt)
         for hook in record.hooks {
             let verdict: Case.Verdict =
@@ -51,6 +67,8 @@ package enum JUnitReport {
                 message: "the rollout "
                     + (words == "failed" ? words : "was not completed: \(words)"),
                 text: reason ?? words)
+        case nil where run.hasNothingToDo:
+            verdict = .skipped("nothing to do: every host has \(run.plan.release.id) already")
         case nil:
             verdict = .failed(
                 message: "the rollout did not finish",
@@ -64,9 +82,10 @@ package enum JUnitReport {
     }
 
     private static func suite(
-        _ host: HostPlan, _ plan: Plan, _ record: RolloutRecord
+        _ host: HostPlan, _ reported: ReportedRun, _ record: RolloutRecord
     ) -> Suite {
-        let name = className(plan, host.name)
+        let plan = reported.plan
+        let name = className(reported, host.name)
         let run = record[host.name]
         var suite = Suite(name: name, hostname: host.name, startedAt: run?.firstAt)
         let result = run?.finished?.result

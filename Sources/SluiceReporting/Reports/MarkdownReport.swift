@@ -3,10 +3,21 @@ package import SluiceModel
 /// What a rollout did, for a merge request, a ticket or a chat that reads Markdown.
 package enum MarkdownReport {
     package static func render(plan: Plan, events: some Sequence<Event>) -> String {
-        let record = RolloutRecord(plan: plan, events: events)
+        section(ReportedRun(plan: plan, events: Array(events)))
+    }
+
+    /// The rollouts of a command, one after the other.
+    package static func render(_ runs: [ReportedRun]) -> String {
+        runs.isEmpty ? "Nothing was deployed.\n" : runs.map(section).joined(separator: "\n")
+    }
+
+    private static func section(_ run: ReportedRun) -> String {
+        let plan = run.plan
+        let record = RolloutRecord(plan: plan, events: run.events)
         var text = "# \(Markdown.inline(plan.service)) \(Markdown.inline(plan.release.id)): "
-        text += (record.finished.map { Words.result($0.result) } ?? "did not finish") + "\n\n"
-        text += Markdown.table(["", ""], header(plan, record))
+        text += run.hasNothingToDo ? "nothing to do" : result(record)
+        text += "\n\n" + Markdown.table(["", ""], header(run, record))
+        if run.hasNothingToDo { return text + "\nNo host was touched.\n" }
         if let reason = record.stopping?.reason {
             text += "\n> **Stopped:** \(Markdown.inline(reason))\n"
         }
@@ -19,8 +30,14 @@ package enum MarkdownReport {
         return text
     }
 
-    private static func header(_ plan: Plan, _ record: RolloutRecord) -> [[String]] {
+    private static func result(_ record: RolloutRecord) -> String {
+        record.finished.map { Words.result($0.result) } ?? "did not finish"
+    }
+
+    private static func header(_ run: ReportedRun, _ record: RolloutRecord) -> [[String]] {
+        let plan = run.plan
         var rows: [[String]] = []
+        if run.isOneOfSeveral { rows.append(["Play", Markdown.inline(plan.name)]) }
         if let started = record.started {
             rows.append(["Rollout", Markdown.code(started.rollout)])
             rows.append(["Started by", Markdown.inline(started.actor)])
@@ -43,6 +60,7 @@ package enum MarkdownReport {
             counts.append("\(count) \(words)")
         }
         rows.append(["Hosts", counts.joined(separator: ", ")])
+        if run.hasNothingToDo { return rows }
         rows.append(["Most out of rotation at once", "\(record.mostOutAtOnce)"])
         return rows
     }

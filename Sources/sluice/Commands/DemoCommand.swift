@@ -54,9 +54,9 @@ struct DemoCommand: AsyncParsableCommand {
             Terminal.say("\n$ sluice deploy -i inventory.ini playbook.yaml --release v2 --yes\n")
             let (status, report) = try await fleet.underLoad(LoadConfiguration(rate: rate)) {
                 _, _ in
-                try await RolloutRun(
-                    prepared: prepared, stateDirectory: fleet.directory + "/state", reports: []
-                ).run().status
+                try await RolloutRun.begin(
+                    prepared, stateDirectory: fleet.directory + "/state", reports: ReportFiles([])
+                ).carryOut().status
             }
             await prepared.close()
             Terminal.say("\nWhat the clients and the balancer saw meanwhile:")

@@ -36,37 +36,59 @@ struct DeployCommand: AsyncParsableCommand {
                 + "Repeatable.", valueName: "kind=file"))
     var report: [ReportRequest] = []
 
-    func run() async throws {
-        if playbook.hasSuffix(".json") {
-            try refusePlanOptions()
-            let settings = try Settings(near: ".")
-            let prepared = try await SavedPlan(
-                path: playbook, forks: settings.forks(options.connection.forks)
-            ).prepare()
-            let end = try await deploy(
-                prepared, stateDirectory: settings.state(state.state))
-            if let end, end.status != 0 { throw ExitCode(end.status) }
-            return
+    func validate() throws {
+        let files = report.map { InputFiles.absolute($0.path) }
+        guard Set(files).count == files.count else {
+            throw ValidationError("Two reports can't go to the same file.")
         }
+    }
+
+    private var isSavedPlan: Bool { playbook.hasSuffix(".json") }
+
+    func run() async throws {
+        if isSavedPlan { try refusePlanOptions() }
+        // Before anything that can fail: a refusal must not leave another run's reports.
+        let reports = try ReportFiles(report)
+        defer { reports.close() }
+        if isSavedPlan {
+            try await deploySavedPlan(reports)
+        } else {
+            try await deployPlays(reports)
+        }
+    }
+
+    private func deploySavedPlan(_ reports: ReportFiles) async throws {
+        let settings = try Settings(near: ".")
+        let saved = SavedPlan(
+            path: playbook, forks: try settings.forks(options.connection.forks))
+        let run = try await begin(
+            try await saved.prepare(), 1, of: 1, settings.state(state.state), reports)
+        let status = try await run?().status ?? 0
+        if status != 0 { throw ExitCode(status) }
+    }
+
+    private func deployPlays(_ reports: ReportFiles) async throws {
         let loader = try await FleetLoader(playbook: playbook, options: options)
         let plays = try loader.plays()
         try loader.check(plays, needsArtifacts: true)
+        let maker = PlanMaker(loader: loader, isOnline: true)
         for (index, play) in plays.enumerated() {
-            let end: RolloutRun.End?
+            let run: Run?
             do {
-                let prepared = try await PlanMaker(loader: loader, isOnline: true).prepare(play)
-                end = try await deploy(
-                    prepared, stateDirectory: loader.settings.state(state.state))
-            } catch let failure as any SluiceFailure where index > 0 {
+                run = try await begin(
+                    try await maker.prepare(play), index + 1, of: plays.count,
+                    loader.settings.state(state.state), reports)
+            } catch let error where index > 0 {
                 // «Refused» would say that nothing was touched.
-                Terminal.complain(Failure.text(of: failure))
+                if !(error is ExitCode) { Terminal.complain(Failure.text(of: error)) }
                 Terminal.complain(
                     "sluice: play '\(play.writtenName)' was not begun; those before it were "
                         + "carried out")
                 throw ExitCode(ExitStatus.failed)
             }
-            if let end, end.status != 0 { throw ExitCode(end.status) }
-            if let status = end?.interrupted, index + 1 < plays.count {
+            guard let end = try await run?() else { continue }
+            if end.status != 0 { throw ExitCode(end.status) }
+            if let status = end.interrupted, index + 1 < plays.count {
                 Terminal.complain(
                     "sluice: interrupted: \(plays.count - index - 1) more plays were not begun")
                 throw ExitCode(status)
@@ -91,69 +113,73 @@ struct DeployCommand: AsyncParsableCommand {
         }
     }
 
-    private func deploy(
-        _ prepared: PreparedPlan, stateDirectory: String
-    ) async throws -> RolloutRun.End? {
-        defer { Interrupts.release() }
+    /// Carries a rollout out and clears up after it.
+    private typealias Run = () async throws -> RolloutRun.End
+
+    /// Everything up to the rollout's own beginning: what this throws has touched nothing.
+    ///
+    /// - Parameter number: of the play, from 1.
+    /// - Returns: `nil` if there is no rollout to be made.
+    private func begin(
+        _ prepared: PreparedPlan, _ number: Int, of count: Int, _ stateDirectory: String,
+        _ reports: ReportFiles
+    ) async throws -> Run? {
         do {
-            let end = try await run(prepared, stateDirectory: stateDirectory)
-            await prepared.close()
-            return end
+            guard try confirm(prepared.plan, isFirst: number == 1) else {
+                if prepared.plan.hostsToDeploy.isEmpty {
+                    reports.add(
+                        ReportedRun(plan: prepared.plan, events: [], isOneOfSeveral: count > 1))
+                }
+                await prepared.close()
+                return nil
+            }
+            let run = try await RolloutRun.begin(
+                prepared, stateDirectory: stateDirectory, reports: reports,
+                isOneOfSeveral: count > 1)
+            return {
+                defer { Interrupts.release() }
+                let result: Result<RolloutRun.End, any Error>
+                do { result = .success(try await run.carryOut()) } catch {
+                    result = .failure(error)
+                }
+                await prepared.close()
+                return try result.get()
+            }
         } catch {
             await prepared.close()
             throw error
         }
     }
 
-    /// - Returns: How the rollout ended; `nil` if none was to be made.
-    private func run(
-        _ prepared: PreparedPlan, stateDirectory: String
-    ) async throws -> RolloutRun.End? {
-        let plan = prepared.plan
+    /// Whether the plan is to be carried out, as far as that can be said without a person; else
+    /// it asks.
+    private func confirm(_ plan: Plan, isFirst: Bool) throws -> Bool {
         let hasPerson = Terminal.inputIsTTY && Terminal.outputIsTTY
         if plan.hostsToDeploy.isEmpty {
             Terminal.say(
                 "Nothing to do: all \(plan.hosts.count) hosts are on release \(plan.release.id) "
                     + "already. Nothing was touched; --force deploys it again.")
-            return nil
+            return false
         }
         if check || (!yes && hasPerson) {
             Terminal.say(
                 PlanText.render(plan, style: Terminal.style, verbose: verbosity.verbose > 0))
         }
-        if check { return nil }
-        if !yes {
-            guard hasPerson else {
-                throw CommandFailure(
-                    "not-confirmed", "not started: there is no terminal to ask on",
-                    remedy: "give --yes, or run a reviewed plan: sluice deploy plan.json --yes")
-            }
-            let count = plan.hostsToDeploy.count
-            guard
-                Terminal.confirm(
-                    "Deploy \(plan.release.id) to \(count) host\(count == 1 ? "" : "s") now?")
-            else {
-                Terminal.say("Not started. Nothing was touched.")
-                throw ExitCode(ExitStatus.refused)
-            }
+        if check { return false }
+        if yes { return true }
+        guard hasPerson else {
+            throw CommandFailure(
+                "not-confirmed", "not started: there is no terminal to ask on",
+                remedy: "give --yes, or run a reviewed plan: sluice deploy plan.json --yes")
         }
-        return try await RolloutRun(
-            prepared: prepared, stateDirectory: stateDirectory, reports: report
-        ).run()
-    }
-}
-
-/// `jsonl=FILE` and its like.
-struct ReportRequest: ExpressibleByArgument {
-    enum Kind: String, CaseIterable { case jsonl, junit, markdown }
-
-    let kind: Kind
-    let path: String
-
-    init?(argument: String) {
-        let parts = argument.split(separator: "=", maxSplits: 1)
-        guard parts.count == 2, let kind = Kind(rawValue: String(parts[0])) else { return nil }
-        self.kind = kind
-        path = String(parts[1])
+        let count = plan.hostsToDeploy.count
+        guard
+            Terminal.confirm(
+                "Deploy \(plan.release.id) to \(count) host\(count == 1 ? "" : "s") now?")
+        else {
+            Terminal.say(isFirst ? "Not started. Nothing was touched." : "Not started.")
+            throw ExitCode(ExitStatus.refused)
+        }
+        return true
     }
 }

@@ -4,7 +4,7 @@ import SluiceReporting
 import Synchronization
 
 /// Shows a rollout as it happens: a live table on a terminal, a line an event elsewhere; and
-/// writes the event report.
+/// writes the event reports.
 ///
 /// All of it goes to standard output, in one order; while the table is live nothing else may
 /// write to the terminal.
@@ -12,8 +12,7 @@ actor RolloutConsole {
     private let plan: Plan
     private let style = Terminal.style
     private let clock: @Sendable () -> Timestamp
-    private let report: FileHandle?
-    private var reportFailed = false
+    private let reports: ReportFiles
     private var summary: RunSummary
     private var table: LiveTable
     private var screen: LiveScreen?
@@ -22,11 +21,11 @@ actor RolloutConsole {
     /// Lines from outside that wait for their turn, in the order in which they came.
     private let outside = Mutex<[String]>([])
 
-    /// - Parameter report: Gets every event as a line of JSON.
-    init(plan: Plan, clock: @escaping @Sendable () -> Timestamp, report: FileHandle?) {
+    /// - Parameter reports: Get every event as it happens.
+    init(plan: Plan, clock: @escaping @Sendable () -> Timestamp, reports: ReportFiles) {
         self.plan = plan
         self.clock = clock
-        self.report = report
+        self.reports = reports
         summary = RunSummary(plan: plan)
         table = LiveTable(plan: plan)
         hostWidth = EventLine.hostWidth(of: plan.hosts.map(\.name))
@@ -120,18 +119,12 @@ actor RolloutConsole {
         }
     }
 
-    /// The report must never stop a rollout: its failure is said once.
     private func writeReport(_ event: Event) {
-        guard let report, !reportFailed else { return }
-        do {
-            let line = try JSONLines.encode(event)
-            try report.write(contentsOf: Data((line.hasSuffix("\n") ? line : line + "\n").utf8))
-        } catch {
-            reportFailed = true
+        for complaint in reports.write(event) {
             put(
                 EventLine.output(
-                    "warning: the event report can't be written any more: \(error)", at: clock(),
-                    style: style, hostWidth: hostWidth, width: lineWidth))
+                    "warning: \(complaint)", at: clock(), style: style, hostWidth: hostWidth,
+                    width: lineWidth))
         }
     }
 

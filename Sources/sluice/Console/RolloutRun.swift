@@ -6,9 +6,14 @@ import SluiceReporting
 
 /// One execution of a prepared plan: journal, console, reports, signals, and the exit status.
 struct RolloutRun {
-    let prepared: PreparedPlan
-    let stateDirectory: String
-    let reports: [ReportRequest]
+    private let prepared: PreparedPlan
+    private let reports: ReportFiles
+    private let isOneOfSeveral: Bool
+    private let stateDirectory: String
+    private let journal: Journal
+    private let id: String
+    private let actor: String
+    private let clock: SystemClock
 
     /// How a rollout ended.
     struct End {
@@ -17,19 +22,34 @@ struct RolloutRun {
         var interrupted: Int32?
     }
 
+    /// Stores the plan; nothing is done for it yet, so what this throws has touched nothing.
+    ///
+    /// - Parameter isOneOfSeveral: whether the command makes more rollouts than this one.
+    static func begin(
+        _ prepared: PreparedPlan, stateDirectory: String, reports: ReportFiles,
+        isOneOfSeveral: Bool = false
+    ) async throws -> RolloutRun {
+        let origin = Clock.now()
+        let run = RolloutRun(
+            prepared: prepared, reports: reports, isOneOfSeveral: isOneOfSeveral,
+            stateDirectory: stateDirectory, journal: try Journal(directory: stateDirectory),
+            id: RolloutID.make(at: origin),
+            actor: "\(NSUserName())@\(ProcessInfo.processInfo.hostName)",
+            clock: SystemClock(origin: origin))
+        try await run.journal.begin(
+            rollout: run.id, plan: prepared.plan, actor: run.actor, at: origin)
+        return run
+    }
+
     /// Takes the signals over; the caller gives them back with `Interrupts.release` once it has
     /// cleared up.
-    func run() async throws -> End {
+    ///
+    /// - Throws: only what leaves it open how the hosts stand: `Driver.JournalLost`, and anything
+    ///   unexpected as a `CommandFailure` with the status of needs attention.
+    func carryOut() async throws -> End {
         let plan = prepared.plan
-        let origin = Clock.now()
-        let clock = SystemClock(origin: origin)
-        let journal = try Journal(directory: stateDirectory)
-        let id = RolloutID.make(at: origin)
-        let actor = "\(NSUserName())@\(ProcessInfo.processInfo.hostName)"
-        let reportFile = try openEventReport()
-        try await journal.begin(rollout: id, plan: plan, actor: actor, at: origin)
-
-        let console = RolloutConsole(plan: plan, clock: { clock.now() }, report: reportFile)
+        let clock = clock
+        let console = RolloutConsole(plan: plan, clock: { clock.now() }, reports: reports)
         let (events, publisher) = AsyncStream.makeStream(of: Event.self)
         let showing = Task { await console.show(events) }
         let interrupts = Interrupts.take()
@@ -43,19 +63,19 @@ struct RolloutRun {
             result = .success(
                 try await driver.run(
                     Rollout(plan: plan, id: id, actor: actor), interrupts: interrupts))
+        } catch let lost as Driver.JournalLost {
+            result = .failure(lost)
         } catch {
-            result = .failure(error)
+            result = .failure(
+                CommandFailure(
+                    "rollout-lost", "the rollout \(id) ended unexpectedly",
+                    remedy: "see how the hosts stand with 'sluice status', and report this as a "
+                        + "defect of Sluice", cause: error, status: ExitStatus.needsAttention))
         }
         publisher.finish()
         await showing.value
-        do {
-            try reportFile?.close()
-        } catch {
-            // How the rollout ended must be told all the same.
-            Terminal.complain("sluice: the event report could not be closed: \(error)")
-        }
         let stored = await console.durableEvents
-        writeReports(plan, stored)
+        reports.add(ReportedRun(plan: plan, events: stored, isOneOfSeveral: isOneOfSeveral))
         let state =
             stateDirectory == Self.defaultState
             ? "" : " --state \(ShellWord.quoted(stateDirectory))"
@@ -68,36 +88,6 @@ struct RolloutRun {
 
     private static var defaultState: String? {
         do { return try Settings(near: ".").state(nil) } catch { return nil }
-    }
-
-    private func openEventReport() throws -> FileHandle? {
-        guard let request = reports.last(where: { $0.kind == .jsonl }) else { return nil }
-        guard FileManager.default.createFile(atPath: request.path, contents: nil),
-            let file = FileHandle(forWritingAtPath: request.path)
-        else {
-            throw CommandFailure(
-                "report-unwritable", "the report \(request.path) can't be written",
-                remedy: "check the directory and its permissions")
-        }
-        return file
-    }
-
-    /// After the rollout: a report that can't be written must not hide how the rollout ended.
-    private func writeReports(_ plan: Plan, _ events: [Event]) {
-        for request in reports {
-            let text: String
-            switch request.kind {
-            case .jsonl: continue
-            case .junit: text = JUnitReport.render(plan: plan, events: events)
-            case .markdown: text = MarkdownReport.render(plan: plan, events: events)
-            }
-            do {
-                try Data(text.utf8).write(
-                    to: URL(fileURLWithPath: request.path), options: .atomic)
-            } catch {
-                Terminal.complain("sluice: the report \(request.path) can't be written: \(error)")
-            }
-        }
     }
 
     private func end(of rollout: Rollout, _ events: [Event]) -> End {
