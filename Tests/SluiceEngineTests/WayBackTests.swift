@@ -138,6 +138,8 @@ import Testing
             let move = try #require(script.firstRange(of: "releases/v1")).lowerBound
             let start = try #require(script.firstRange(of: " start", in: move)).lowerBound
             #expect(stop < move && move < start, "\(script)")
+            // It is copied out of a log, where a line is a line.
+            #expect(!script.contains("\n"))
         }
     }
 }

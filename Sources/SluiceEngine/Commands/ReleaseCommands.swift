@@ -137,21 +137,18 @@ extension RemoteCommands {
     /// Points `current` back at a release that the host had.
     package func activatePrevious(_ previous: String) -> RemoteCommand {
         command(
-            .restoreActivate, .change, activation(ofPrevious: previous),
+            .restoreActivate, .change,
+            """
+            [ -d \(Shell.quote(artifact.directory(of: previous))) ] || {
+              echo "the previous release is gone from the host" >&2; exit \
+            \(ScriptStatus.releaseNotVerified)
+            }
+            \(pointCurrent(at: previous))
+            """,
             deadline: .seconds(30), purpose: "point current back at \(previous)")
     }
 
-    func activation(ofPrevious previous: String) -> String {
-        """
-        [ -d \(Shell.quote(artifact.directory(of: previous))) ] || {
-          echo "the previous release is gone from the host" >&2; exit \
-        \(ScriptStatus.releaseNotVerified)
-        }
-        \(pointCurrent(at: previous))
-        """
-    }
-
-    private func pointCurrent(at id: String) -> String {
+    func pointCurrent(at id: String) -> String {
         let link = Shell.quote(artifact.root + "/.current.sluice")
         return "ln -sfn \(Shell.quote("releases/\(id)")) \(link) && "
             + "mv -Tf \(link) \(Shell.quote(artifact.currentLink))"

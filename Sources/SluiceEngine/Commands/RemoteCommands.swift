@@ -273,34 +273,40 @@ package struct RemoteCommands: Sendable {
 
     /// What a person runs on a host that Sluice could not bring back: stop whatever runs of the
     /// service, since a latched `/ping` opens by a restart alone; then the old release.
+    ///
+    /// One line, as far as the playbook's commands are: it is copied out of logs and tables.
     func bringBack(to previous: String?) -> RemoteCommand {
+        func word(_ command: String?) -> String {
+            // A comment would swallow what follows on the line.
+            let text = command ?? "false"
+            return text.contains("#") ? "sh -c \(Shell.quote(text))" : "{ \(text); }"
+        }
         let stop: String
         switch service.control {
         case .systemd: stop = "systemctl stop \(Shell.quote(unit))"
-        case .script: stop = "{ \(inRoot(service.stop ?? "false")); }"
+        case .script: stop = "{ cd \(root) && \(word(service.stop)); }"
         case .pidfile:
             let isOver = "[ ! -d /proc/$pid ] || [ \"$(look $pid | cut -c1)\" = Z ]"
-            stop = """
-                { \(Self.look)
-                inodes=
-                \(findProcess)
-                [ -z "$pid" ] || ! [ -d /proc/$pid ] || {
-                  kill -s \(spec.stop.signal) "$pid"; n=0
-                  until \(isOver) || [ $n -ge \(max(1, Int(spec.stop.grace.seconds.rounded(.up)))) ]
-                  do sleep 1; n=$((n + 1)); done
-                  \(isOver) || kill -s KILL "$pid"
-                }; }
-                """
+            let grace = max(1, Int(spec.stop.grace.seconds.rounded(.up)))
+            stop =
+                "{ \(Self.look); inodes=; \(findProcess); "
+                + "[ -z \"$pid\" ] || [ ! -d /proc/$pid ] || { "
+                + "kill -s \(spec.stop.signal) \"$pid\"; n=0; "
+                + "until \(isOver) || [ $n -ge \(grace) ]; do sleep 1; n=$((n + 1)); done; "
+                + "\(isOver) || kill -s KILL \"$pid\"; }; }"
         }
-        let activate = previous.map { activation(ofPrevious: $0) }
-        let start =
+        var parts = [stop]
+        if let previous {
+            let directory = Shell.quote(artifact.directory(of: previous))
+            parts.append("{ [ -d \(directory) ] && \(pointCurrent(at: previous)); }")
+        }
+        parts.append(
             service.control == .systemd
-            ? "systemctl start \(Shell.quote(unit))" : "{ \(inRoot(service.start ?? "false")); }"
+                ? "systemctl start \(Shell.quote(unit))"
+                : "{ cd \(root) && \(word(service.start)); }")
         return command(
-            .restoreStart, .change,
-            ([stop] + (activate.map { ["{ \($0)\n}"] } ?? []) + [start])
-                .joined(separator: " &&\n"),
-            deadline: .seconds(300), purpose: "bring the service back by hand")
+            .restoreStart, .change, parts.joined(separator: " && "), deadline: .seconds(300),
+            purpose: "bring the service back by hand")
     }
 
     package func hook(_ hook: Hook) -> RemoteCommand {

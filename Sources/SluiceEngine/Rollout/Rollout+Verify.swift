@@ -81,7 +81,8 @@ extension Rollout {
                 verifyAgain(
                     host,
                     "\(probe.path) answers \(result.text) '\(body)', without '\(probe.contains)'",
-                    resets: true, &turn)
+                    remedy: "if that is the new release, its id is not what \(probe.path) says: "
+                        + "name it with --release, or correct verify.release", resets: true, &turn)
             }
         case .readmitProbe: readmitProbed(host, activity, result, path, &turn)
         default: soakProbed(host, activity, result, path, &turn)
@@ -89,7 +90,8 @@ extension Rollout {
     }
 
     private mutating func verifyAgain(
-        _ host: String, _ seen: String, resets: Bool, _ turn: inout Turn
+        _ host: String, _ seen: String, remedy: String? = nil, resets: Bool,
+        _ turn: inout Turn
     ) {
         guard let deadline = activities[host]?.deadline else { return }
         if resets {
@@ -100,7 +102,8 @@ extension Rollout {
             fail(
                 host,
                 "not verified within \(plan.host(host)?.spec.verify.within ?? .zero): \(seen)",
-                remedy: "look at the service's log on the host; if it only needs longer to start, "
+                remedy: remedy
+                    ?? "look at the service's log on the host; if it only needs longer to start, "
                     + "raise verify.within", &turn)
         } else {
             progress(host, seen, until: deadline, &turn)

@@ -66,6 +66,7 @@ extension Fleet {
         tree["health_check.rise"] = "\(check.rise)"
         tree["health_check.fast_interval"] = check.fastInterval.map { "\($0.inMilliseconds)ms" }
         tree["health_check.down_interval"] = check.downInterval.map { "\($0.inMilliseconds)ms" }
+        tree["health_check.method"] = "GET"
         tree["health_check.path"] = "/ping"
         tree["health_check.expect"] = "[200]"
         tree["drain"] = "{ signal: USR2, confirm_within: 5s, wait: auto }"

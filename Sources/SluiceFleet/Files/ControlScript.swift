@@ -130,6 +130,7 @@ package enum ControlScript {
             # A session of its own and no inherited terminal or pipe: neither a closing terminal nor the
             # end of an SSH connection may reach it, and it must not keep that connection open.
             cd / || return 1
+            logged=$(wc -c 2>/dev/null <"$log" || echo 0)
             PINGD_NODE=${NODE:-} PINGD_PING_OFF_STATUS=${PING_OFF_STATUS:-} PINGD_FAULT=${FAULT:-} \
                 setsid "$binary" --host "$host" --port "$port" --pidfile "$pidfile" \
                 --version-file "$release/VERSION" </dev/null >>"$log" 2>&1 &
@@ -142,8 +143,8 @@ package enum ControlScript {
                     return 0
                 fi
                 if ! kill -0 "$child" 2>/dev/null; then
-                    complain "ended right after its start; the end of $log:"
-                    tail -n 5 -- "$log" >&2
+                    complain "ended right after its start; what it wrote to $log:"
+                    tail -c "+$((logged + 1))" -- "$log" | tail -n 5 >&2
                     return 1
                 fi
                 if [ "$(now)" -ge "$deadline" ]; then

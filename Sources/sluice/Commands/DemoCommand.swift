@@ -28,7 +28,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         let status = try await withFleet(
-            FleetConfiguration(nodes: nodes), progress: { Terminal.say("  \($0)") }
+            FleetConfiguration(nodes: nodes, keep: keep ? .running : .nothing),
+            progress: { Terminal.say("  \($0)") }
         ) { fleet in
             try fleet.writeInventory()
             try fleet.writePlaybook(artifact: try await fleet.release("v2"))
@@ -55,7 +56,8 @@ struct DemoCommand: AsyncParsableCommand {
             let (status, report) = try await fleet.underLoad(LoadConfiguration(rate: rate)) {
                 _, _ in
                 try await RolloutRun.begin(
-                    prepared, stateDirectory: fleet.directory + "/state", reports: ReportFiles([])
+                    prepared, stateDirectory: fleet.directory + "/state", reports: ReportFiles([]),
+                    saysWhatNext: keep
                 ).carryOut().status
             }
             await prepared.close()

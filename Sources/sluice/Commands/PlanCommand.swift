@@ -35,6 +35,13 @@ struct PlanCommand: AsyncParsableCommand {
     @Flag(help: "Print the names of the play's hosts and stop; connects to nothing.")
     var listHosts = false
 
+    func validate() throws {
+        if let out, !out.hasSuffix(".json") {
+            throw ValidationError(
+                "'sluice deploy' takes a saved plan by its ending: --out \(out).json")
+        }
+    }
+
     func run() async throws {
         let loader = try await FleetLoader(playbook: playbook, options: options)
         let plays = try loader.plays()
@@ -78,8 +85,9 @@ struct PlanCommand: AsyncParsableCommand {
             try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
         } catch {
             throw CommandFailure(
-                "plan-unwritable", "the plan can't be saved to \(path)",
-                remedy: "check the directory and its permissions", cause: error)
+                "plan-unwritable",
+                "the plan can't be saved to \(path): \(Failure.words(for: error))",
+                remedy: "check the directory and its permissions")
         }
     }
 }

@@ -9,6 +9,7 @@ struct RolloutRun {
     private let prepared: PreparedPlan
     private let reports: ReportFiles
     private let isOneOfSeveral: Bool
+    private let saysWhatNext: Bool
     private let stateDirectory: String
     private let journal: Journal
     private let id: String
@@ -24,15 +25,18 @@ struct RolloutRun {
 
     /// Stores the plan; nothing is done for it yet, so what this throws has touched nothing.
     ///
-    /// - Parameter isOneOfSeveral: whether the command makes more rollouts than this one.
+    /// - Parameters:
+    ///   - isOneOfSeveral: whether the command makes more rollouts than this one.
+    ///   - saysWhatNext: whether the journal will be there for the next command.
     static func begin(
         _ prepared: PreparedPlan, stateDirectory: String, reports: ReportFiles,
-        isOneOfSeveral: Bool = false
+        isOneOfSeveral: Bool = false, saysWhatNext: Bool = true
     ) async throws -> RolloutRun {
         let origin = Clock.now()
         let run = RolloutRun(
             prepared: prepared, reports: reports, isOneOfSeveral: isOneOfSeveral,
-            stateDirectory: stateDirectory, journal: try Journal(directory: stateDirectory),
+            saysWhatNext: saysWhatNext, stateDirectory: stateDirectory,
+            journal: try Journal(directory: stateDirectory),
             id: RolloutID.make(at: origin),
             actor: "\(NSUserName())@\(ProcessInfo.processInfo.hostName)",
             clock: SystemClock(origin: origin))
@@ -80,9 +84,10 @@ struct RolloutRun {
             stateDirectory == Self.defaultState
             ? "" : " --state \(ShellWord.quoted(stateDirectory))"
         Terminal.write(
-            await console.closing(next: [
-                .init("sluice show \(id)\(state)", "the whole story of this rollout")
-            ]))
+            await console.closing(
+                next: saysWhatNext
+                    ? [.init("sluice show \(id)\(state)", "the whole story of this rollout")] : []
+            ))
         return end(of: try result.get(), stored)
     }
 
