@@ -49,6 +49,15 @@ package protocol EventStoring: Sendable {
     func append(_ events: [Event]) async throws
 }
 
+/// The right to change the service's hosts, for as long as it is renewed (rule S10).
+package protocol LeaseKeeping: Sendable {
+    /// How long it lasts without a renewal.
+    var duration: TimeSpan { get }
+
+    /// - Throws: When somebody else has it by now; anything but that is not thrown but waited out.
+    func renew() async throws
+}
+
 /// Time, so that tests and simulations have their own.
 package protocol RolloutClock: Sendable {
     func now() -> Timestamp

@@ -37,17 +37,24 @@ extension Journal {
     /// Transient ones are left out. The others must continue the stored sequence without a gap:
     /// this is what stops a second controller of the same rollout.
     ///
+    /// - Parameter lease: if given, it must be the one of the rollout's service at this moment. A
+    ///   controller that was stopped while another took the service over thus stores no intent.
     /// - Throws: ``JournalError`` with the codes `outOfSequence`, `rolloutUnknown`, and those of
-    ///   the database.
-    package func append(_ events: [Event], to rollout: String) async throws {
+    ///   the database; ``LeaseLost``.
+    package func append(
+        _ events: [Event], to rollout: String, lease: Lease? = nil
+    ) async throws {
         let entries = try events.filter(\.isDurable).map {
             Entry(event: $0, text: try StoredText.encode($0))
         }
         guard !entries.isEmpty else { return }
         try await write { db in
-            let last = try Int.fetchOne(
-                db, sql: "SELECT last_sequence FROM rollout WHERE id = ?", arguments: [rollout])
-            guard var last else { throw JournalError.unknown(rollout, recent: []) }
+            let row = try StoredPosition.fetchOne(
+                db, sql: "SELECT service, last_sequence AS last FROM rollout WHERE id = ?",
+                arguments: [rollout])
+            guard let row else { throw JournalError.unknown(rollout, recent: []) }
+            if let lease { try StoredLease.check(lease, of: row.service, in: db) }
+            var last = row.last
             for entry in entries {
                 guard entry.event.sequence == last + 1 else {
                     throw JournalError.outOfSequence(
@@ -62,6 +69,11 @@ extension Journal {
                 arguments: [last, rollout])
         }
     }
+}
+
+private struct StoredPosition: FetchableRecord, Decodable {
+    var service: String
+    var last: Int
 }
 
 /// An event with its stored form, which is made before the database is held.
@@ -87,7 +99,7 @@ private struct Entry: Sendable {
             try db.execute(
                 sql: "UPDATE rollout SET hosts = ? WHERE id = ?",
                 arguments: [started.hosts.count, rollout])
-        case .stepStarted:
+        case .stepStarted, .resumed:
             // A finished rollout that does something, a late restore, is unfinished again.
             try db.execute(
                 sql: """
@@ -128,8 +140,9 @@ private struct Entry: Sendable {
                     event.at.milliseconds, finished.result.rawValue, finished.deployed,
                     finished.failed, finished.needsAttention, rollout,
                 ])
-        case .hookFinished, .pushedAhead, .batchStarted, .pingFailed, .stepFinished, .note,
-            .hostFailed, .stopping, .interrupted, .progress:
+        case .hookStarted, .hookFinished, .pushedAhead, .batchStarted, .pingFailed,
+            .stepFinished, .observed, .note,
+            .hostFailed, .stopping, .interrupted, .paused, .progress:
             break
         }
     }

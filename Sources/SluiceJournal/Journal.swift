@@ -6,7 +6,7 @@ package import SluiceModel
 /// A write is on the disk when its call returns, also when the calling task has been cancelled
 /// meanwhile; one that throws has changed nothing. Any number of processes may have the same
 /// journal open: they take turns, and readers do not wait for writers. All errors are
-/// ``JournalError``, but for a `CancellationError` from a read.
+/// ``JournalError``, but for ``LeaseHeld``, ``LeaseLost``, and a `CancellationError` from a read.
 package final class Journal: Sendable {
     /// The database file.
     package let path: String
@@ -31,9 +31,14 @@ package final class Journal: Sendable {
             let queue = try DatabaseQueue(
                 path: path, configuration: Journal.configuration(lockTimeout))
             try queue.writeWithoutTransaction { db in
-                _ = try Schema.state(of: db, path: path)
+                // In one transaction: half of what another process makes of a new file looks like
+                // another program's.
+                try db.inTransaction(.deferred) {
+                    _ = try Schema.state(of: db, path: path)
+                    return .commit
+                }
                 try Journal.check(db, path: path)
-                try Journal.makeDurable(db, path: path)
+                try Journal.makeDurable(db, path: path, lockTimeout: lockTimeout)
                 try db.inTransaction(.immediate) {
                     try Schema.migrate(db, path: path)
                     return .commit
@@ -67,7 +72,9 @@ package final class Journal: Sendable {
             case .empty: self.init(path: path, reading: nil)
             case .at:
                 try queue.close()
-                try self.init(directory: directory, lockTimeout: lockTimeout)
+                try Journal(directory: directory, lockTimeout: lockTimeout).close()
+                let migrated = try DatabaseQueue(path: path, configuration: configuration)
+                self.init(path: path, reading: migrated)
             }
         } catch {
             throw JournalError.translating(error, at: path)
@@ -130,12 +137,29 @@ package final class Journal: Sendable {
 
     /// Write-ahead log, so that readers do not wait; synchronised at every commit, because a step
     /// begins only when its intent would outlive a power cut.
-    private static func makeDurable(_ db: Database, path: String) throws {
-        guard try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") == "wal" else {
+    private static func makeDurable(
+        _ db: Database, path: String, lockTimeout: TimeSpan
+    ) throws {
+        guard try logAhead(db, lockTimeout: lockTimeout) == "wal" else {
             throw JournalError(
                 .unavailable, "the file system of \(path) cannot hold a write-ahead log",
                 remedy: "name a directory on a local disk with --state")
         }
         try db.execute(sql: "PRAGMA synchronous = FULL")
+    }
+
+    /// SQLite does not wait for another process's write when it switches a new file to the
+    /// write-ahead log, but it does when it locks the file as a whole.
+    private static func logAhead(_ db: Database, lockTimeout: TimeSpan) throws -> String? {
+        let deadline = ContinuousClock.now + lockTimeout.duration
+        while true {
+            do {
+                return try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
+            } catch let error as DatabaseError
+                where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < deadline
+            {
+                try db.inTransaction(.exclusive) { .rollback }
+            }
+        }
     }
 }

@@ -25,6 +25,8 @@ package struct JournalError: SluiceFailure {
         package static let rolloutUnknown = Code(name: "rollout-unknown")
         package static let rolloutAmbiguous = Code(name: "rollout-ambiguous")
         package static let rolloutExists = Code(name: "rollout-exists")
+        /// A request to a rollout that is over.
+        package static let rolloutFinished = Code(name: "rollout-finished")
         /// The events do not continue where the stored ones end: another controller is at work.
         package static let outOfSequence = Code(name: "journal-out-of-sequence")
     }
@@ -48,10 +50,10 @@ package struct JournalError: SluiceFailure {
 extension JournalError {
     /// What an error from the database means for the person who runs Sluice.
     ///
-    /// - Returns: a `JournalError` as it is, a `CancellationError` as it is.
+    /// - Returns: a `CancellationError` and what is meant for a person already as they are.
     static func translating(_ error: any Error, at path: String) -> any Error {
         guard let error = error as? DatabaseError else {
-            if error is JournalError || error is CancellationError { return error }
+            if error is any SluiceFailure || error is CancellationError { return error }
             return JournalError(
                 .damaged, "cannot make sense of what the journal \(path) holds",
                 remedy: damageRemedy(path), cause: error)

@@ -50,7 +50,33 @@ enum Schema {
                     result TEXT NOT NULL,
                     PRIMARY KEY (rollout, host)
                 ) WITHOUT ROWID;
-                """)
+                """),
+        Migration(
+            name: "leases-and-requests",
+            sql: """
+                CREATE TABLE lease (
+                    service TEXT NOT NULL PRIMARY KEY,
+                    rollout TEXT NOT NULL,
+                    token TEXT NOT NULL,
+                    actor TEXT NOT NULL,
+                    pid INTEGER NOT NULL,
+                    start_ticks INTEGER NOT NULL,
+                    boot_id TEXT NOT NULL,
+                    pid_namespace TEXT NOT NULL,
+                    acquired_at INTEGER NOT NULL,
+                    expires_at INTEGER NOT NULL
+                ) WITHOUT ROWID;
+                CREATE TABLE lease_number (last INTEGER NOT NULL);
+                INSERT INTO lease_number (last) VALUES (0);
+                CREATE TABLE request (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    rollout TEXT NOT NULL REFERENCES rollout (id),
+                    kind TEXT NOT NULL,
+                    actor TEXT NOT NULL,
+                    at INTEGER NOT NULL
+                );
+                CREATE INDEX request_by_rollout ON request (rollout, id);
+                """),
     ]
 
     enum State {

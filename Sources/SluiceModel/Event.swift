@@ -19,6 +19,10 @@ package struct Event: Sendable, Hashable {
 
     package enum Kind: Sendable, Hashable {
         case rolloutStarted(RolloutStarted)
+        /// Another process goes on with the rollout, or brings its hosts back.
+        case resumed(Resumed)
+        /// The intent of one of the rollout's own hooks.
+        case hookStarted(HookStarted)
         case hookFinished(HookFinished)
         case pushedAhead(StepFinished)
         case batchStarted(BatchStarted)
@@ -27,12 +31,16 @@ package struct Event: Sendable, Hashable {
         /// `/ping` was seen to fail for the first time: the clock of the drain window starts.
         case pingFailed(PingFailed)
         case stepFinished(StepFinished)
+        /// What a resumed rollout saw of a host that was in hand, and what it makes of it.
+        case observed(Observed)
         /// Something that a reader of the journal should know about a host's step.
         case note(Note)
         case hostFailed(HostFailed)
         case hostFinished(HostFinished)
         case stopping(Stopping)
         case interrupted(Interrupted)
+        /// Asked from elsewhere to begin no further host for now, or to go on after that.
+        case paused(Paused)
         case rolloutFinished(RolloutFinished)
         /// Transient: what a host is doing right now.
         case progress(Progress)
@@ -61,6 +69,70 @@ extension Event {
             self.release = release
             self.hosts = hosts
             self.actor = actor
+        }
+    }
+
+    package struct Resumed: Sendable, Hashable, Codable {
+        package enum Mode: String, Sendable, Hashable, Codable {
+            /// Go on to the end of the plan.
+            case resume
+            /// Bring every host that owes its readmission back on the release that it had, and
+            /// begin no other.
+            case restore
+        }
+
+        package var mode: Mode
+        package var actor: String
+        /// The hosts that are looked at first.
+        package var hosts: [String]
+
+        package init(mode: Mode, actor: String, hosts: [String]) {
+            self.mode = mode
+            self.actor = actor
+            self.hosts = hosts
+        }
+    }
+
+    package struct HookStarted: Sendable, Hashable, Codable {
+        package var hook: String
+        package var place: String
+
+        package init(hook: String, place: String) {
+            self.hook = hook
+            self.place = place
+        }
+    }
+
+    package struct Observed: Sendable, Hashable, Codable {
+        package var host: String
+        /// The process that runs the service now, if one does.
+        package var process: ProcessIdentity? = nil
+        /// What `/ping` answers, if it was asked.
+        package var answer: String? = nil
+        /// The release that `current` points at.
+        package var release: String? = nil
+        /// The step that had an intent and no outcome.
+        package var step: Step? = nil
+        /// In words: what was found, and what is done now.
+        package var finding: String
+        /// Steps of the host's present path that are seen to be done.
+        package var done: [Step] = []
+        /// Steps that are made again, or for the first time.
+        package var undone: [Step] = []
+
+        package init(
+            host: String, process: ProcessIdentity? = nil, answer: String? = nil,
+            release: String? = nil, step: Step? = nil, finding: String, done: [Step] = [],
+            undone: [Step] = []
+        ) {
+            self.host = host
+            self.process = process
+            self.answer = answer
+            self.release = release
+            self.step = step
+            self.finding = finding
+            self.done = done
+            self.undone = undone
         }
     }
 
@@ -262,6 +334,18 @@ extension Event {
         package init(level: Int, signal: String) {
             self.level = level
             self.signal = signal
+        }
+    }
+
+    package struct Paused: Sendable, Hashable, Codable {
+        /// `false`: the pause is over.
+        package var isPaused: Bool
+        /// Who asked.
+        package var actor: String
+
+        package init(isPaused: Bool, actor: String) {
+            self.isPaused = isPaused
+            self.actor = actor
         }
     }
 

@@ -7,17 +7,21 @@ extension Event: Codable {
 
     private static let types: [(String, @Sendable (any Decoder) throws -> Kind)] = [
         ("rollout_started", { .rolloutStarted(try RolloutStarted(from: $0)) }),
+        ("resumed", { .resumed(try Resumed(from: $0)) }),
+        ("hook_started", { .hookStarted(try HookStarted(from: $0)) }),
         ("hook_finished", { .hookFinished(try HookFinished(from: $0)) }),
         ("pushed_ahead", { .pushedAhead(try StepFinished(from: $0)) }),
         ("batch_started", { .batchStarted(try BatchStarted(from: $0)) }),
         ("step_started", { .stepStarted(try StepStarted(from: $0)) }),
         ("ping_failed", { .pingFailed(try PingFailed(from: $0)) }),
         ("step_finished", { .stepFinished(try StepFinished(from: $0)) }),
+        ("observed", { .observed(try Observed(from: $0)) }),
         ("note", { .note(try Note(from: $0)) }),
         ("host_failed", { .hostFailed(try HostFailed(from: $0)) }),
         ("host_finished", { .hostFinished(try HostFinished(from: $0)) }),
         ("stopping", { .stopping(try Stopping(from: $0)) }),
         ("interrupted", { .interrupted(try Interrupted(from: $0)) }),
+        ("paused", { .paused(try Paused(from: $0)) }),
         ("rollout_finished", { .rolloutFinished(try RolloutFinished(from: $0)) }),
         ("progress", { .progress(try Progress(from: $0)) }),
     ]
@@ -55,17 +59,21 @@ extension Event: Codable {
     package var typeName: String {
         switch kind {
         case .rolloutStarted: "rollout_started"
+        case .resumed: "resumed"
+        case .hookStarted: "hook_started"
         case .hookFinished: "hook_finished"
         case .pushedAhead: "pushed_ahead"
         case .batchStarted: "batch_started"
         case .stepStarted: "step_started"
         case .pingFailed: "ping_failed"
         case .stepFinished: "step_finished"
+        case .observed: "observed"
         case .note: "note"
         case .hostFailed: "host_failed"
         case .hostFinished: "host_finished"
         case .stopping: "stopping"
         case .interrupted: "interrupted"
+        case .paused: "paused"
         case .rolloutFinished: "rollout_finished"
         case .progress: "progress"
         }
@@ -74,17 +82,21 @@ extension Event: Codable {
     private var payload: any Encodable {
         switch kind {
         case .rolloutStarted(let value): value
+        case .resumed(let value): value
+        case .hookStarted(let value): value
         case .hookFinished(let value): value
         case .pushedAhead(let value): value
         case .batchStarted(let value): value
         case .stepStarted(let value): value
         case .pingFailed(let value): value
         case .stepFinished(let value): value
+        case .observed(let value): value
         case .note(let value): value
         case .hostFailed(let value): value
         case .hostFinished(let value): value
         case .stopping(let value): value
         case .interrupted(let value): value
+        case .paused(let value): value
         case .rolloutFinished(let value): value
         case .progress(let value): value
         }
@@ -96,12 +108,14 @@ extension Event: Codable {
         case .stepStarted(let value): value.host
         case .pingFailed(let value): value.host
         case .stepFinished(let value), .pushedAhead(let value): value.host
+        case .observed(let value): value.host
         case .note(let value): value.host
         case .hostFailed(let value): value.host
         case .hostFinished(let value): value.host
         case .progress(let value): value.host
-        case .rolloutStarted, .hookFinished, .batchStarted, .stopping, .interrupted,
-            .rolloutFinished:
+        case .rolloutStarted, .resumed, .hookStarted, .hookFinished, .batchStarted, .stopping,
+            .interrupted,
+            .paused, .rolloutFinished:
             nil
         }
     }

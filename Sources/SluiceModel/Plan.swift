@@ -149,6 +149,7 @@ package struct HostPlan: Sendable, Hashable, Codable {
 
 /// The steps that a host goes through, in the default order.
 package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
+    case lock
     case beforeHost = "before_host"
     case admit
     case pingOff = "ping_off"
@@ -168,7 +169,7 @@ package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
     package var isOutOfRotation: Bool {
         switch self {
         case .drain, .connections, .push, .stop, .activate, .start, .verify, .readmit: true
-        case .beforeHost, .admit, .pingOff, .soak, .prune, .afterHost: false
+        case .lock, .beforeHost, .admit, .pingOff, .soak, .prune, .afterHost: false
         }
     }
 }
@@ -208,6 +209,7 @@ package struct RemoteCommand: Sendable, Hashable, Codable {
         case terminate, kill, stop, activate, start, prune, hook
         case restoreActivate = "restore_activate"
         case restoreStart = "restore_start"
+        case lock, renew, unlock, observe
     }
 
     package enum Effect: String, Sendable, Hashable, Codable {

@@ -126,6 +126,8 @@ import Testing
             ("prune", commands.prune(previous: "v1")),
             ("prune, odd previous", commands.prune(previous: "it's $1")),
             ("prune, no previous", commands.prune(previous: nil)),
+            ("lock", commands.lock()), ("renew", commands.renew()), ("unlock", commands.unlock()),
+            ("observe", commands.observe()),
         ]
     }
 
@@ -134,7 +136,7 @@ import Testing
         #expect(
             reads == [
                 "survey", "inspect", "inspect after stopping", "inspect after stopping, unknown",
-                "count connections", "find release",
+                "count connections", "find release", "observe",
             ])
     }
 
@@ -164,16 +166,48 @@ import Testing
     }
 
     @Test func privilegeEscalationWrapsTheWholeScript() {
-        let plain = Sample.commands().preparePush().script
+        let environment =
+            "env SLUICE_TOKEN=\"$SLUICE_TOKEN\" SLUICE_ROLLOUT=\"$SLUICE_ROLLOUT\" "
+            + "SLUICE_CONTROLLER=\"$SLUICE_CONTROLLER\" SLUICE_USER=\"$SLUICE_USER\" "
+            + "SLUICE_LEASE=\"$SLUICE_LEASE\""
+        let plain = Shell.quote(Sample.commands().preparePush().script)
         #expect(
             Sample.commands(become: Become()).preparePush().script
-                == "sudo -n -u root -- sh -c '\(plain)'")
+                == "sudo -n -u root -- \(environment) sh -c \(plain)")
         #expect(
             Sample.commands(become: Become(user: "it's me")).preparePush().script
-                == "sudo -n -u 'it'\\''s me' -- sh -c '\(plain)'")
+                == "sudo -n -u 'it'\\''s me' -- \(environment) sh -c \(plain)")
+        let read = Shell.quote(Sample.commands().findRelease().script)
+        #expect(
+            Sample.commands(become: Become()).findRelease().script
+                == "sudo -n -u root -- sh -c \(read)")
         for (name, command) in Self.all(Sample.commands(become: Become(user: "app"))) {
-            #expect(command.script.hasPrefix("sudo -n -u app -- sh -c '"), "\(name)")
+            let middle = command.effect == .change ? environment + " " : ""
+            #expect(command.script.hasPrefix("sudo -n -u app -- \(middle)sh -c '"), "\(name)")
         }
+    }
+
+    @Test func everyChangeButTheLocksOwnIsGuarded() {
+        for control in ServiceSpec.ServiceControl.allCases {
+            let commands = Sample.commands(control: control)
+            for (name, command) in Self.all(commands) {
+                let isGuarded = command.script.hasPrefix(commands.guardLines + "\n")
+                let takesPart = [.lock, .renew, .unlock].contains(command.role)
+                #expect(isGuarded == (command.effect == .change && !takesPart), "\(name)")
+            }
+        }
+        #expect(
+            Sample.commands(root: "/srv/a b").guardLines == #"""
+                _sluice='/srv/a b/.sluice'; read -r _t </proc/self/stat; set -- ${_t##*) }; \#
+                _busy=$_sluice/busy.${_t%% *}.${20}; set --
+                trap 'rm -f "$_busy"' EXIT; trap 'exit 143' HUP INT TERM; \#
+                { true >"$_busy"; } 2>/dev/null
+                _t= _r= _c=; { { IFS= read -r _t; IFS=\= read -r _k _r; IFS=\= read -r _k _c; } \#
+                <"$_sluice/lock"; } 2>/dev/null
+                [ "$_t" = "token=${SLUICE_TOKEN:?}" ] || { printf '%s\n' \#
+                "another rollout has taken this host: ${_r:-the lock is gone}${_c:+ from $_c}" \#
+                >&2; exit 46; }
+                """#)
     }
 
     // MARK: The texts

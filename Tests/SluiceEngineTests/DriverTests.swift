@@ -89,18 +89,19 @@ import Testing
             state.withLock { $0.now = $0.now + span }
         }
 
-        func drive(interrupts: AsyncStream<String> = AsyncStream { $0.finish() }) async throws
+        func drive(controls: AsyncStream<Rollout.Input.Kind> = AsyncStream { $0.finish() })
+            async throws
             -> Rollout
         {
             try await Driver(
                 hosts: self, prober: self, hooks: self, store: self, clock: self,
                 publish: { [self] in note(.published($0)) }
-            ).run(Rollout(plan: plan, id: "r", actor: "a"), interrupts: interrupts)
+            ).run(Rollout(plan: plan, id: "r", actor: "a"), controls: controls)
         }
     }
 
     private static let steps: [RemoteCommand.Role: Step] = [
-        .pingOff: .pingOff, .preparePush: .push, .receive: .push, .unpack: .push,
+        .lock: .lock, .pingOff: .pingOff, .preparePush: .push, .receive: .push, .unpack: .push,
         .terminate: .stop, .kill: .stop, .activate: .activate, .restoreActivate: .activate,
         .start: .start, .prune: .prune,
     ]
@@ -130,7 +131,12 @@ import Testing
             case .sent(let host, let command):
                 guard command.effect == .change else { continue }
                 changes += 1
-                #expect(folded.state.hosts[host]?.step == Self.steps[command.role])
+                if command.role == .unlock {
+                    // Of a host that has its end.
+                    #expect(folded.state.hosts[host]?.result != nil)
+                } else {
+                    #expect(folded.state.hosts[host]?.step == Self.steps[command.role])
+                }
             case .hook(let name, let environment):
                 #expect(name == "before")
                 #expect(sequence >= 1)
@@ -139,7 +145,7 @@ import Testing
             case .refused: Issue.record("nothing was refused")
             }
         }
-        #expect(changes == 16)
+        #expect(changes == 20)
         #expect(folded.state == rollout.state)
         let published = ports.entries.compactMap { entry -> Int? in
             if case .published(let event) = entry, event.isDurable { event.sequence } else { nil }
@@ -185,11 +191,11 @@ import Testing
 
     @Test func theThirdInterruptLeavesAtOnceAndEndsWhatIsUnderWay() async throws {
         let plan = try Sample.plan(2)
-        let (interrupts, signals) = AsyncStream.makeStream(of: String.self)
+        let (controls, signals) = AsyncStream.makeStream(of: Rollout.Input.Kind.self)
         let ended = Mutex(false)
         let ports = Ports(plan) { command in
             guard command.role == .pingOff else { return nil }
-            for _ in 1...3 { signals.yield("INT") }
+            for _ in 1...3 { signals.yield(.interrupt(signal: "INT")) }
             // A host that does not answer: only cancellation ends the wait.
             let (never, _hold) = AsyncStream.makeStream(of: Void.self)
             for await _ in never {}
@@ -197,7 +203,7 @@ import Testing
             ended.withLock { $0 = true }
             return .unknown(reason: "cancelled")
         }
-        let rollout = try await ports.drive(interrupts: interrupts)
+        let rollout = try await ports.drive(controls: controls)
         #expect(rollout.state.interrupts == 3)
         #expect(!rollout.isFinished)
         #expect(rollout.state.hosts["h1"]?.owesReadmission == true)
@@ -212,23 +218,23 @@ import Testing
         let commands = ports.entries.compactMap { entry -> RemoteCommand.Role? in
             if case .sent(_, let command) = entry { command.role } else { nil }
         }
-        #expect(commands == [.pingOff])
+        #expect(commands == [.lock, .pingOff])
     }
 
     @Test func theSecondInterruptCancelsAnUploadAndTheHostComesBack() async throws {
         let plan = try Sample.plan(2)
-        let (interrupts, signals) = AsyncStream.makeStream(of: String.self)
+        let (controls, signals) = AsyncStream.makeStream(of: Rollout.Input.Kind.self)
         let uploads = Mutex(0)
         let ports = Ports(plan) { command in
             guard command.role == .receive else { return nil }
             uploads.withLock { $0 += 1 }
-            for _ in 1...2 { signals.yield("TERM") }
+            for _ in 1...2 { signals.yield(.interrupt(signal: "TERM")) }
             let (never, _hold) = AsyncStream.makeStream(of: Void.self)
             for await _ in never {}
             withExtendedLifetime(_hold) {}
             return .unknown(reason: "cancelled")
         }
-        let rollout = try await ports.drive(interrupts: interrupts)
+        let rollout = try await ports.drive(controls: controls)
         #expect(rollout.state.stage == .finished(.interrupted))
         #expect(
             rollout.state.hosts.mapValues(\.result) == ["h1": .restored, "h2": .untouched])

@@ -225,8 +225,8 @@ import Testing
             ).hosts[0].steps.map(\.step)
         }
         let usual: [Step] = [
-            .admit, .pingOff, .drain, .connections, .push, .stop, .activate, .start, .verify,
-            .readmit, .prune,
+            .lock, .admit, .pingOff, .drain, .connections, .push, .stop, .activate, .start,
+            .verify, .readmit, .prune,
         ]
         #expect(try steps() == usual)
         #expect(
@@ -239,7 +239,7 @@ import Testing
                 $0.hooks = HostHooks(
                     before: [Hook(name: "b", place: .host, command: "b")],
                     after: [Hook(name: "a", place: .host, command: "a")])
-            } == [.beforeHost] + usual.dropLast() + [.soak, .prune, .afterHost])
+            } == [.lock, .beforeHost] + usual.dropFirst().dropLast() + [.soak, .prune, .afterHost])
     }
 
     @Test func fixedWaitsAreForcedAndTheSumStays() throws {
@@ -258,14 +258,15 @@ import Testing
         #expect(plan.host("h1")?.step(.drain)?.estimate == .seconds(7))
     }
 
-    @Test func aHaltingPlanOnlyWatches() throws {
+    @Test func theWayBackIsPartOfThePlan() throws {
+        // A halting rollout does not take it by itself, but `sluice restore` may.
         let plan = try Planner.plan(
             request(hosts(1)) { $0.onFailure = .halt }, baselines: baselines(["h1"]))
-        #expect(plan.hosts[0].restore.map(\.step) == [.readmit])
         let restoring = try Planner.plan(request(hosts(1)), baselines: baselines(["h1"]))
         #expect(
             restoring.hosts[0].restore.map(\.step)
                 == [.pingOff, .drain, .connections, .stop, .activate, .start, .verify, .readmit])
+        #expect(plan.hosts[0].restore == restoring.hosts[0].restore)
         #expect(
             restoring.hosts[0].restore.first { $0.step == .activate }?.commands.first?.script
                 .contains("releases/v1") == true)

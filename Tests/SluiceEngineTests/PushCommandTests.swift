@@ -10,7 +10,8 @@ import Testing
     func whatDidNotFitIsTakenAway(compressed: Bool, writer: String) {
         #expect(
             commands.receive(compressed: compressed).script
-                == "cd /srv/app/releases && { \(writer) > .v2.sha-v2.part || "
+                == commands.guardLines
+                + "\ncd /srv/app/releases && { \(writer) > .v2.sha-v2.part || "
                 + "{ status=$?; rm -f .v2.sha-v2.part; exit $status; }; }")
     }
 

@@ -266,6 +266,7 @@ import Testing
         #expect(result(rollout) == .failed)
         #expect(results(rollout) == ["h1": .untouched, "h2": .failedInService, "h3": .untouched])
         #expect(!world.sent.contains { $0.role == .pingOff })
+        #expect(world.hosts.values.allSatisfy { $0.lock == nil })
     }
 
     @Test func theFirstInterruptFinishesTheHostInHand() throws {
@@ -342,7 +343,7 @@ import Testing
         #expect(world.violations == [])
         #expect(result(rollout) == .succeeded)
         let steps = world.events.compactMap(\.step)
-        #expect(steps.first == .beforeHost)
+        #expect(steps.first { $0 != .lock } == .beforeHost)
         #expect(steps.last == .afterHost)
         #expect(world.events.contains { $0.typeName == "hook_finished" })
     }

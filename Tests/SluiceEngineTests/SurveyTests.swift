@@ -11,7 +11,7 @@ import Testing
         "cgt": "0000000000000800", "missing": "", "zstd": "1", "kind": "link",
         "current": "releases/v1", "alive": "1", "moved": "1000", "btime": "900",
         "digest": "sha-v1", "have": "", "exists": "0", "releases": "v1 v0 ", "writable": "1",
-        "free": "1000000", "hz": "100", "user": "deploy",
+        "free": "1000000", "hz": "100", "user": "deploy", "lock": "none", "now": "2000",
     ]
     static let passing = ProbeResult(verdict: .passing, status: 200, took: .milliseconds(4))
 
@@ -80,6 +80,34 @@ import Testing
             #expect(!problem.message.isEmpty)
             #expect(!problem.message.contains("  "))
         }
+    }
+
+    private static let lock: CommandOutcome.Report = [
+        "lock": "held", "lock_token": "t9", "lock_rollout": "r9", "lock_user": "ana",
+        "lock_controller": "ci-1", "lock_since": "1000", "lock_until": "2000",
+    ]
+
+    @Test func aHostThatAnotherRolloutHolds() throws {
+        let (baseline, problems) = verdict(Self.lock)
+        #expect(baseline == nil)
+        let problem = try #require(problems.first)
+        #expect(problems.map(\.code) == ["host-locked"])
+        #expect(
+            problem.message
+                == "rollout r9 of ana from ci-1 holds this host since 1970-01-01T00:16:40Z")
+        #expect(problem.remedy.contains("'sluice abort r9'"))
+        #expect(problem.remedy.contains("on ci-1"))
+        // With a clock that can't be read nobody can say that it has ended.
+        #expect(verdict(Self.lock.merging(["now": ""]) { $1 }).1.map(\.code) == ["host-locked"])
+    }
+
+    @Test(arguments: [
+        ["now": "2001"], ["lock": "none"], ["lock": "broken"], ["lock_until": ""],
+        ["lock_until": "99999999999999999999"], ["lock_until": "9999999999999"],
+    ]) func aLockThatHoldsNothing(changes: CommandOutcome.Report) {
+        let (baseline, problems) = verdict(Self.lock.merging(changes) { $1 })
+        #expect(problems == [])
+        #expect(baseline != nil)
     }
 
     @Test func withoutAPidfileTheMessageIsStillASentence() {

@@ -17,6 +17,12 @@ struct World {
         /// Releases whose `/ping` never passes.
         var ignoresSignal = false
         var ignoresTerm = false
+        var boot = "b"
+        /// The process of the controller that has it.
+        var lock: Int?
+        /// Signals that were sent to each process.
+        var signals: [Int: Int] = [:]
+        var starts = 0
         /// From the signal to the first failing answer.
         var latchDelay = TimeSpan.zero
         var latchesAt: Timestamp?
@@ -36,6 +42,7 @@ struct World {
     var sick: Set<String> = []
     var hookFailures: Set<String> = []
     var interruptAt: [Timestamp] = []
+    var requests: [(at: Timestamp, request: Rollout.Request)] = []
     /// Called before each input is handled.
     var onTime: (inout World) -> Void = { _ in }
 
@@ -49,6 +56,8 @@ struct World {
     /// Probes from here get no answer from these, and the balancer's do.
     var cutOff: Set<String> = []
     var maxOut = 0
+    /// How many controllers there have been.
+    var process = 0
     private var queue: [(at: Timestamp, order: Int, input: Rollout.Input.Kind)] = []
     private var order = 0
 
@@ -56,12 +65,67 @@ struct World {
         hosts = Dictionary(uniqueKeysWithValues: names.map { ($0, Host()) })
     }
 
-    mutating func run(_ plan: Plan, limit: Int = 20_000) -> Rollout {
+    mutating func run(_ plan: Plan) -> Rollout {
         var rollout = Rollout(plan: plan, id: "r1", actor: "test")
         push(.start, after: .zero)
         for at in interruptAt { push(.interrupt(signal: "INT"), after: at - now) }
+        for (at, request) in requests { push(.request(request, actor: "ann"), after: at - now) }
+        _ = drive(&rollout)
+        checkEnd(rollout)
+        return rollout
+    }
+
+    /// Runs until so many records are in the journal, and ends as a killed process does.
+    ///
+    /// - Parameter effects: Whether what followed from the last record still happened.
+    /// - Returns: `false` if the rollout ended before.
+    mutating func crash(_ plan: Plan, after records: Int, effects: Bool) -> Bool {
+        var rollout = Rollout(plan: plan, id: "r1", actor: "test")
+        push(.start, after: .zero)
+        let crashed = drive(&rollout, until: records, effects: effects)
+        queue = []
+        return crashed
+    }
+
+    /// Goes on from what the journal has.
+    @discardableResult
+    mutating func resume(_ plan: Plan, _ mode: Event.Resumed.Mode) -> Rollout {
+        var rollout = folded(plan)
+        process += 1
+        push(.resumed(mode, actor: "second"), after: .zero)
+        _ = drive(&rollout)
+        checkEnd(rollout)
+        return rollout
+    }
+
+    /// - Returns: `nil` if it died again, after so many records.
+    mutating func resume(
+        _ plan: Plan, _ mode: Event.Resumed.Mode, until records: Int
+    ) -> Rollout? {
+        var rollout = folded(plan)
+        process += 1
+        push(.resumed(mode, actor: "second"), after: .zero)
+        if drive(&rollout, until: records, effects: records % 2 == 0) {
+            queue = []
+            return nil
+        }
+        checkEnd(rollout)
+        return rollout
+    }
+
+    func folded(_ plan: Plan) -> Rollout {
+        var rollout = Rollout(plan: plan, id: "r1", actor: "test")
+        for event in events where event.isDurable { rollout.apply(event) }
+        return rollout
+    }
+
+    /// - Returns: Whether it stopped at the wanted number of records.
+    private mutating func drive(
+        _ rollout: inout Rollout, until records: Int? = nil, effects: Bool = false
+    ) -> Bool {
+        let plan = rollout.plan
         var steps = 0
-        while !queue.isEmpty, !rollout.isFinished, steps < limit {
+        while !queue.isEmpty, steps < 20_000 {
             steps += 1
             queue.sort { ($0.at, $0.order) < ($1.at, $1.order) }
             let next = queue.removeFirst()
@@ -71,17 +135,40 @@ struct World {
             let decision = rollout.decide(.init(now: now, next.input))
             check(decision, after: rollout)
             events += decision.events
+            if let records, events.last(where: \.isDurable)?.sequence ?? 0 >= records {
+                let isWhole = events.last { $0.isDurable }?.sequence == records
+                events.removeAll { $0.sequence > records }
+                if effects, isWhole {
+                    for effect in decision.effects { perform(effect, plan: plan) }
+                }
+                look(plan)
+                return true
+            }
             for effect in decision.effects {
                 perform(effect, plan: plan)
                 look(plan)
             }
+            if rollout.isFinished { return false }
         }
-        if steps >= limit { violations.append("the rollout does not end") }
+        if steps >= 20_000 { violations.append("the rollout does not end") }
+        return false
+    }
+
+    private mutating func checkEnd(_ rollout: Rollout) {
         if !rollout.isFinished { violations.append("the rollout stands still") }
-        var folded = Rollout(plan: plan, id: "r1", actor: "test")
+        var folded = Rollout(plan: rollout.plan, id: "r1", actor: "test")
         for event in events where event.isDurable { folded.apply(event) }
         if folded.state != rollout.state { violations.append("folding the events differs") }
-        return rollout
+        for (index, event) in events.filter(\.isDurable).enumerated()
+        where event.sequence != index + 1 {
+            violations.append("the sequence has a gap at \(index + 1)")
+        }
+        // S6, by what the hosts are: nobody is left drained or down without a word.
+        for (name, host) in hosts where !passes(host) && !sick.contains(name) {
+            if rollout.state.hosts[name]?.result != .needsAttention {
+                violations.append("S6: \(name) is left out of service")
+            }
+        }
     }
 
     private mutating func push(_ input: Rollout.Input.Kind, after span: TimeSpan) {
@@ -134,8 +221,12 @@ struct World {
             else { continue }
             let plan = after.plan
             if command.role == .terminate { owedWhileStopping.append(host.owesReadmission) }
-            // S4: the intent comes with the effect or before it.
-            if host.step == nil, host.failure == nil { violations.append("S4: \(command.role)") }
+            // S4: the intent comes with the effect or before it; for the locks of a resumed
+            // rollout it is the record of the resume.
+            let isRelock = command.role == .lock && after.mode != nil
+            if host.step == nil, host.failure == nil, !isRelock {
+                violations.append("S4: \(command.role)")
+            }
             switch command.role {
             case .terminate, .stop, .kill:
                 let window = plan.host(name)?.windows.drain.total ?? .zero
@@ -194,8 +285,33 @@ struct World {
             push(.hook(ticket, failure: failure), after: delay)
         case .timer(let ticket, let span):
             push(.timer(ticket), after: span)
+        case .unlock(let name, let commands):
+            // A lock is given back by the process that took it.
+            for command in commands {
+                if command.role == .lock {
+                    hosts[name]?.lock = process
+                } else if hosts[name]?.lock == process {
+                    hosts[name]?.lock = nil
+                }
+            }
         case .cancel, .exit: break
         }
+    }
+
+    /// The host is switched off and on; what starts at boot may be the service.
+    mutating func reboot(_ name: String, startsService: Bool) {
+        guard var host = hosts[name] else { return }
+        host.boot += "'"
+        host.pid = nil
+        host.latched = false
+        host.latchesAt = nil
+        if startsService {
+            host.nextPid += 1
+            host.pid = host.nextPid
+            host.startTicks = 7
+            host.running = host.current
+        }
+        hosts[name] = host
     }
 
     func probe(_ name: String) -> ProbeResult {
@@ -215,6 +331,23 @@ struct World {
         return ProbeResult(verdict: .passing, status: 200, took: took)
     }
 
+    /// Whether the process that the script names is the one that runs.
+    private func isSame(_ command: RemoteCommand, _ host: Host) -> Bool {
+        guard let pid = host.pid else { return false }
+        return command.script.contains(" \(pid)\n") || command.script.hasSuffix(" \(pid)")
+            || command.script.contains("look \(pid))")
+    }
+
+    private func inspection(_ host: Host) -> CommandOutcome.Report {
+        guard let pid = host.pid else {
+            return ["pid": "", "owner": "none", "boot": host.boot]
+        }
+        return [
+            "pid": "\(pid)", "start": "\(host.startTicks)", "exe": "/x", "boot": host.boot,
+            "owner": "self", "state": "S", "cgt": "0000000000000800",
+        ]
+    }
+
     mutating func answer(
         _ name: String, _ command: RemoteCommand, _ plan: Plan
     ) -> CommandOutcome {
@@ -224,14 +357,16 @@ struct World {
         defer { hosts[name] = host }
         let release = plan.release
         switch command.role {
-        case .inspect:
-            guard let pid = host.pid else {
-                return .succeeded(["pid": "", "owner": "none", "boot": "b"])
-            }
-            return .succeeded([
-                "pid": "\(pid)", "start": "\(host.startTicks)", "exe": "/x", "boot": "b",
-                "owner": "self", "state": "S", "cgt": "0000000000000800",
-            ])
+        case .inspect: return .succeeded(inspection(host))
+        case .observe:
+            return .succeeded(
+                inspection(host).merging([
+                    "current": "releases/\(host.current)",
+                    "have": host.releases[release.id] ?? "",
+                    "exists": host.releases[release.id] == nil ? "0" : "1", "partial": "0",
+                    "lock": "none", "now": "1000", "busy": "0",
+                ]) { $1 })
+        case .lock: host.lock = process
         case .countConnections:
             let count = host.connections
             if host.latched { host.connections = max(0, count - 1) }
@@ -242,6 +377,10 @@ struct World {
                 "exists": host.releases[release.id] == nil ? "0" : "1",
             ])
         case .pingOff:
+            guard isSame(command, host) else {
+                return .failed(status: ScriptStatus.processChanged, message: "changed")
+            }
+            host.signals[host.pid ?? 0, default: 0] += 1
             if host.latchDelay > .zero {
                 host.latchesAt = host.latchesAt ?? now + host.latchDelay
             } else if !host.ignoresSignal {
@@ -254,13 +393,14 @@ struct World {
         case .activate: host.current = release.id
         case .restoreActivate: host.current = "v1"
         case .start, .restoreStart:
+            host.starts += 1
             host.nextPid += 1
             host.pid = host.nextPid
             host.startTicks += 100
             host.running = host.current
             host.latched = false
             host.latchesAt = nil
-        case .preparePush, .receive, .prune, .hook, .survey: break
+        case .preparePush, .receive, .prune, .hook, .survey, .renew, .unlock: break
         }
         return .succeeded([:])
     }

@@ -31,7 +31,9 @@ import Testing
     @Test func aNewerJournalIsRefusedAndNotChanged() async throws {
         try await withDirectory { directory in
             let path = try await filled(directory)
-            try change(path, "INSERT INTO migration VALUES (2, 'leases'); CREATE TABLE lease (x)")
+            let next = Schema.migrations.count + 1
+            try change(
+                path, "INSERT INTO migration VALUES (\(next), 'later'); CREATE TABLE later (x)")
             let before = try bytes(path)
             #expect(await code { try Journal(directory: directory) } == .newer)
             #expect(await code { try Journal(readingOnly: directory) } == .newer)
@@ -251,10 +253,19 @@ enum Mount {
         unsafe options.withCString { unsafe mount("tmpfs", directory, "tmpfs", 0, $0) } == 0
     }
 
+    /// Waits while the files are in use: what another test starts has them open, too, from its
+    /// fork to its exec.
     static func remount(_ directory: String, _ options: String, readOnly: Bool) -> Bool {
         let flags = UInt(MS_REMOUNT) | (readOnly ? UInt(MS_RDONLY) : 0)
-        return unsafe options.withCString { unsafe mount("tmpfs", directory, "tmpfs", flags, $0) }
-            == 0
+        let deadline = ContinuousClock.now + .seconds(20)
+        while true {
+            let result = unsafe options.withCString {
+                unsafe mount("tmpfs", directory, "tmpfs", flags, $0)
+            }
+            if result == 0 { return true }
+            guard errno == EBUSY, ContinuousClock.now < deadline else { return false }
+            sched_yield()
+        }
     }
 
     static func remove(_ directory: String) {

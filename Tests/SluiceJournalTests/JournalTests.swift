@@ -191,30 +191,6 @@ import Testing
             #expect(await code { try await journal.append([note(1)], to: "r") } == .rolloutUnknown)
         }
     }
-
-    @Test func manyProcessesMayOpenANewJournalAtOnce() async throws {
-        try await withDirectory { directory in
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for index in 0..<8 {
-                    group.addTask {
-                        let journal = try Journal(
-                            directory: directory + "/new", lockTimeout: .seconds(60))
-                        try await journal.begin(
-                            rollout: "r\(index)", plan: plan(), actor: "a", at: start)
-                        for sequence in 1...5 {
-                            try await journal.append([note(sequence)], to: "r\(index)")
-                        }
-                    }
-                }
-                try await group.waitForAll()
-            }
-            let journal = try Journal(readingOnly: directory + "/new")
-            #expect(try await journal.rollouts(limit: 99).count == 8)
-            for index in 0..<8 {
-                #expect(try await journal.events(of: "r\(index)").count == 5)
-            }
-        }
-    }
 }
 
 @Suite struct RolloutIDTests {

@@ -15,6 +15,20 @@ extension RemoteCommands {
         "cat \(directory)/\(Self.digestFile) 2>/dev/null | tr -dc '[:alnum:]'"
     }
 
+    /// Sets `have` to the record of the new release, and `exists` to whether anything has its name.
+    var lookForRelease: String {
+        """
+        have=$(\(digest(in: directory)))
+        exists=0; [ ! -e \(directory) ] || exists=1
+        """
+    }
+
+    /// Whether an unfinished push of the new release is there, as a condition.
+    var hasPartial: String {
+        let path = artifact.releasesDirectory + "/" + stem
+        return "[ -e \(Shell.quote(path + ".part")) ] || [ -e \(Shell.quote(path + ".new")) ]"
+    }
+
     /// Is the release there already, whole and with the right digest?
     package func findRelease() -> RemoteCommand {
         command(
@@ -190,7 +204,7 @@ extension RemoteCommands {
             """
             \(observeProcess)
             missing=
-            for t in awk sed cut grep ls tr readlink stat df sha256sum tar mv ln mkdir rm cat\
+            for t in awk sed cut grep ls tr readlink stat df sha256sum tar mv ln mkdir rm cat date\
             \(unpackTools); do
               command -v $t >/dev/null 2>&1 || missing="$missing $t"
             done
@@ -205,8 +219,7 @@ extension RemoteCommands {
             moved=$(stat -c %Y \(Shell.quote(artifact.currentLink)) 2>/dev/null)
             btime=$(sed -n 's/^btime //p' /proc/stat)
             digest=$(\(digest(in: current)))
-            have=$(\(digest(in: directory)))
-            exists=0; [ ! -e \(directory) ] || exists=1
+            \(lookForRelease)
             releases=$(ls -1 \(releases) 2>/dev/null | tr '\\t\\n' '  ')
             dir=\(root)
             while [ ! -d "$dir" ]; do
@@ -214,6 +227,8 @@ extension RemoteCommands {
             done
             writable=0; [ ! -w "$dir" ] || writable=1
             [ ! -d \(releases) ] || [ -w \(releases) ] || writable=0
+            \(lookAtLock)
+            [ ! -d "$d" ] || [ -w "$d" ] || writable=0
             [ ! -d \(releases) ] || dir=\(releases)
             free=$(df -Pk "$dir" 2>/dev/null | awk 'NR == 2 {
               for (i = 5; i <= NF; i++) if ($i ~ /%$/ && $(i - 1) $(i - 2) ~ /^[0-9]+$/) {
@@ -224,8 +239,9 @@ extension RemoteCommands {
             \(Self.processValues) "$missing" "$zstd" "$kind" "$current"
             printf '\\talive=%s\\tmoved=%s\\tbtime=%s\\tdigest=%s\\thave=%s\\texists=%s\\treleases=%s' \
             "$alive" "$moved" "$btime" "$digest" "$have" "$exists" "$releases"
-            printf '\\twritable=%s\\tfree=%s\\thz=%s\\tuser=%s\\n' \
+            printf '\\twritable=%s\\tfree=%s\\thz=%s\\tuser=%s' \
             "$writable" "$free" "$hz" "$user"
+            printf '\\t\(Self.lockFields)\\n' \(Self.lockValues)
             """,
             deadline: .seconds(30), purpose: "look at the host, changing nothing")
     }

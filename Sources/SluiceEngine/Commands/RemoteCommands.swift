@@ -20,13 +20,19 @@ package struct RemoteCommands: Sendable {
     /// The names that a release has while it is not whole, told apart by digest.
     var stem: String { ".\(release.id).\(release.sha256.prefix(12))" }
 
+    /// - Parameter isGuarded: Whether a change is made only under the host's lock.
     func command(
         _ role: RemoteCommand.Role, _ effect: RemoteCommand.Effect, _ script: String,
-        deadline: TimeSpan, purpose: String, condition: String? = nil
+        deadline: TimeSpan, purpose: String, condition: String? = nil, isGuarded: Bool = true
     ) -> RemoteCommand {
-        var text = script
+        var text = effect == .change && isGuarded ? guardLines + "\n" + script : script
         if let become = spec.target.become {
-            text = "sudo -n -u \(Shell.quote(become.user)) -- sh -c \(Shell.quote(script))"
+            // Sudo drops the environment, and may not be asked to keep it.
+            let environment =
+                effect == .change
+                ? "env " + Self.environment.map { "\($0)=\"$\($0)\" " }.joined() : ""
+            text =
+                "sudo -n -u \(Shell.quote(become.user)) -- \(environment)sh -c \(Shell.quote(text))"
         }
         return RemoteCommand(
             role: role, effect: effect, script: text, deadline: deadline, purpose: purpose,
@@ -306,7 +312,7 @@ package struct RemoteCommands: Sendable {
                 : "{ cd \(root) && \(word(service.start)); }")
         return command(
             .restoreStart, .change, parts.joined(separator: " && "), deadline: .seconds(300),
-            purpose: "bring the service back by hand")
+            purpose: "bring the service back by hand", isGuarded: false)
     }
 
     package func hook(_ hook: Hook) -> RemoteCommand {

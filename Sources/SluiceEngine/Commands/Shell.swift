@@ -70,4 +70,8 @@ package enum ScriptStatus {
     package static let releaseNotVerified = 43
     package static let releaseConflict = 44
     package static let startCommandMissing = 45
+    /// The host's lock is another's by now, or gone: nothing was done.
+    package static let lockLost = 46
+    /// Another rollout holds the host's lock.
+    package static let lockHeld = 47
 }

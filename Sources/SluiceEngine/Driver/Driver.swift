@@ -10,12 +10,14 @@ package struct Driver: Sendable {
     package let hooks: any HookRunning
     package let store: any EventStoring
     package let clock: any RolloutClock
+    /// `nil` in tests alone.
+    package let lease: (any LeaseKeeping)?
     /// Called for every event, in order, after it is durable. Must not block.
     package let publish: @Sendable (Event) -> Void
 
     package init(
         hosts: any HostChanging, prober: any HealthProbing, hooks: any HookRunning,
-        store: any EventStoring, clock: any RolloutClock,
+        store: any EventStoring, clock: any RolloutClock, lease: (any LeaseKeeping)? = nil,
         publish: @escaping @Sendable (Event) -> Void
     ) {
         self.hosts = hosts
@@ -23,6 +25,7 @@ package struct Driver: Sendable {
         self.hooks = hooks
         self.store = store
         self.clock = clock
+        self.lease = lease
         self.publish = publish
     }
 
@@ -42,28 +45,58 @@ package struct Driver: Sendable {
         }
     }
 
+    /// Another controller has taken the rollout over: this one changes nothing more.
+    package struct TakenOver: SluiceFailure {
+        package let underlying: any SluiceFailure
+        package var codeName: String { "taken-over" }
+        package var cause: (any Error)? { underlying }
+        package var message: String { "another controller has taken this service over" }
+        package var remedy: String { underlying.remedy }
+    }
+
     /// Runs until the rollout is finished, or until the third interrupt.
     ///
-    /// - Parameter interrupts: The names of signals as they come in.
+    /// - Parameters:
+    ///   - start: A new rollout, or one to which the events of the journal were applied.
+    ///   - first: What it begins with: `start`, or `resumed`.
+    ///   - controls: Interrupts and requests as they come in.
     /// - Returns: The rollout as it stands at the end.
-    /// - Throws: `JournalLost`.
+    /// - Throws: `JournalLost`, `TakenOver`.
     package func run(
-        _ start: Rollout, interrupts: AsyncStream<String>
+        _ start: Rollout, first: Rollout.Input.Kind = .start,
+        controls: AsyncStream<Rollout.Input.Kind>
     ) async throws -> Rollout {
         let (inputs, inbox) = AsyncStream.makeStream(of: Rollout.Input.self)
         let uploads = Uploads()
+        var unlocks: [Task<Void, Never>] = []
         var rollout = start
         let clock = clock
-        inbox.yield(.init(now: clock.now(), .start))
+        inbox.yield(.init(now: clock.now(), first))
         let listener = Task {
-            for await signal in interrupts {
-                inbox.yield(.init(now: clock.now(), .interrupt(signal: signal)))
-            }
+            for await control in controls { inbox.yield(.init(now: clock.now(), control)) }
         }
         defer { listener.cancel() }
+        let inHand = HostsInHand()
+        let loss = LeaseLoss()
+        let keeper = lease.map { lease in
+            Task {
+                await keep(lease) {
+                    loss.note($0)
+                    inbox.finish()
+                }
+            }
+        }
+        let locks = lease.map { lease in
+            Task { await keepLocks(lease, of: inHand, start.plan) }
+        }
+        defer {
+            keeper?.cancel()
+            locks?.cancel()
+        }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             for await input in inputs {
+                if loss.failure != nil { break }
                 var next = rollout
                 var input = input
                 // Answers waited in the queue; what is decided now, is decided now.
@@ -72,17 +105,24 @@ package struct Driver: Sendable {
                 do {
                     let durable = decision.events.filter(\.isDurable)
                     if !durable.isEmpty { try await store.append(durable) }
+                } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
+                    throw TakenOver(underlying: error)
                 } catch {
                     throw JournalLost(
                         hostsOut: rollout.state.hosts.filter { $0.value.owesReadmission }.keys
                             .sorted(), underlying: error)
                 }
                 rollout = next
+                inHand.set(
+                    rollout.state.hosts.filter { $0.value.phase == .inHand && $0.value.mayBeLocked }
+                        .map(\.key))
                 for event in decision.events { publish(event) }
                 for effect in decision.effects {
                     switch effect {
                     case .exit: return rollout
                     case .cancel(let ticket): uploads.cancel(ticket)
+                    case .unlock(let host, let commands):
+                        unlocks.append(unlock(host, commands, of: rollout.plan))
                     default:
                         let plan = rollout.plan
                         group.addTask {
@@ -93,9 +133,64 @@ package struct Driver: Sendable {
                         }
                     }
                 }
-                if rollout.isFinished { return rollout }
+                if rollout.isFinished { break }
             }
+            if let failure = loss.failure { throw TakenOver(underlying: failure) }
+            for unlock in unlocks { await unlock.value }
             return rollout
+        }
+    }
+
+    /// Renews the lease three times in its length, until it is lost or the task is cancelled.
+    private func keep(
+        _ lease: any LeaseKeeping, lost: (any SluiceFailure) -> Void
+    ) async {
+        while await rest(for: lease) {
+            do {
+                try await lease.renew()
+            } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
+                lost(error)
+                return
+            } catch {
+                // The journal is busy or full, and the next event tells. Nobody has the lease yet.
+            }
+        }
+    }
+
+    /// Renews the locks of the hosts in hand at the same pace. A host that refuses it refuses the
+    /// next change, too, and is heard then.
+    private func keepLocks(
+        _ lease: any LeaseKeeping, of inHand: HostsInHand, _ plan: Plan
+    ) async {
+        while await rest(for: lease) {
+            await withDiscardingTaskGroup { group in
+                for host in plan.hosts where inHand.names.contains(host.name) {
+                    let hosts = hosts
+                    let renew = RemoteCommands(spec: host.spec, release: plan.release).renew()
+                    group.addTask { _ = await hosts.change(renew, on: host.spec.target) }
+                }
+            }
+        }
+    }
+
+    /// - Returns: `false` when the task is cancelled.
+    private func rest(for lease: any LeaseKeeping) async -> Bool {
+        await clock.sleep(
+            for: TimeSpan(milliseconds: max(100, lease.duration.milliseconds / 3)))
+        return !Task.isCancelled
+    }
+
+    /// Gives a host's lock back. If that fails, its lease ends by itself.
+    private func unlock(
+        _ host: String, _ commands: [RemoteCommand], of plan: Plan
+    ) -> Task<Void, Never> {
+        let hosts = hosts
+        let target = plan.host(host)?.spec.target
+        return Task {
+            guard let target else { return }
+            for command in commands {
+                guard case .succeeded = await hosts.change(command, on: target) else { return }
+            }
         }
     }
 
@@ -133,7 +228,7 @@ package struct Driver: Sendable {
         case .timer(let ticket, let span):
             await clock.sleep(for: span)
             return .timer(ticket)
-        case .cancel, .exit:
+        case .unlock, .cancel, .exit:
             return nil
         }
     }

@@ -5,7 +5,6 @@ struct HostPlanner {
     let spec: HostSpec
     let release: ReleaseArtifact
     let baseline: HostBaseline?
-    let onFailure: FailureAction
 
     private var commands: RemoteCommands { RemoteCommands(spec: spec, release: release) }
 
@@ -30,14 +29,18 @@ struct HostPlanner {
         return HostPlan(
             spec: spec, action: .deploy, baseline: baseline, windows: windows,
             steps: steps(windows),
-            restore: onFailure == .restore ? restore(windows) : [readmitStep(windows)])
+            restore: restore(windows))
     }
 
     /// The process that the plan signals; unknown in an offline plan.
     private var process: ProcessIdentity? { baseline?.process }
 
     private func steps(_ windows: Windows) -> [PlannedStep] {
-        var steps: [PlannedStep] = []
+        var steps = [
+            PlannedStep(
+                step: .lock, summary: "take the host's lock, and give it back at the end",
+                commands: lockCommands, estimate: .milliseconds(100))
+        ]
         if !spec.hooks.before.isEmpty {
             steps.append(hooks(.beforeHost, spec.hooks.before))
         }
@@ -45,8 +48,11 @@ struct HostPlanner {
             PlannedStep(
                 step: .admit, summary: "wait until enough other hosts pass their health check",
                 commands: []))
-        let push = pushStep()
-        if spec.artifact.push == .ahead { steps.insert(push, at: 0) }
+        var push = pushStep()
+        if spec.artifact.push == .ahead {
+            push.commands = lockCommands + push.commands
+            steps.insert(push, at: 0)
+        }
         steps.append(
             PlannedStep(
                 step: .pingOff,
@@ -137,6 +143,14 @@ struct HostPlanner {
         steps.append(verifyStep(release: false))
         steps.append(readmitStep(windows))
         return steps
+    }
+
+    private var lockCommands: [RemoteCommand] {
+        var renew = commands.renew()
+        renew.condition = "while the host is in hand, three times in the length of a lease"
+        var unlock = commands.unlock()
+        unlock.condition = "when the host is finished, whatever came of it"
+        return [commands.lock(), renew, unlock]
     }
 
     private var path: String { spec.healthChecks.first?.path ?? "/ping" }

@@ -61,8 +61,7 @@ package struct Planner: Sendable {
             }
             guard
                 let host = HostPlanner(
-                    spec: spec, release: request.release, baseline: baseline,
-                    onFailure: play.onFailure
+                    spec: spec, release: request.release, baseline: baseline
                 ).plan(force: request.force)
             else {
                 problems.append(

@@ -8,9 +8,20 @@ extension Rollout {
         case .rolloutStarted:
             state.startedAt = event.at
             state.stage = .beforeHooks
+        case .resumed(let value):
+            resumed(value)
+        case .hookStarted(let value):
+            state.hookInHand = value.hook
         case .hookFinished(let value):
+            state.hookInHand = nil
             state.hooksDone += 1
-            if value.place == "after_rollout", !value.succeeded { state.afterHookFailed = true }
+            if !value.succeeded {
+                if value.place == "after_rollout" {
+                    state.afterHookFailed = true
+                } else {
+                    state.beforeHookFailed = true
+                }
+            }
         case .batchStarted(let value):
             state.stage = .rolling
             state.batch = value.batch - 1
@@ -22,7 +33,12 @@ extension Rollout {
             }
         case .stepStarted(let value):
             if state.batch < 0 { state.stage = .pushingAhead }
-            change(value.host) { $0.begin(value, at: event.at) }
+            let isAhead = state.stage == .pushingAhead
+            change(value.host) {
+                $0.begin(value, at: event.at)
+                // A push ahead takes the lock for itself.
+                if isAhead { $0.mayBeLocked = true }
+            }
         case .pingFailed(let value):
             change(value.host) {
                 $0.pingFailedAt = event.at
@@ -30,14 +46,20 @@ extension Rollout {
             }
         case .stepFinished(let value):
             change(value.host) { $0.end(value, at: event.at) }
+        case .observed(let value):
+            change(value.host) { $0.observe(value) }
         case .pushedAhead(let value):
             change(value.host) {
                 $0.step = nil
-                if value.outcome != .failed { $0.done.insert(.push) }
+                if value.outcome != .failed {
+                    $0.done.insert(.push)
+                    $0.mayBeLocked = false
+                }
             }
         case .hostFailed(let value):
             change(value.host) {
                 $0.failure = $0.failure ?? value
+                $0.reaction = value.reaction
                 $0.isWatched = value.reaction == .watch
                 $0.step = nil
                 $0.phase = .inHand
@@ -65,10 +87,32 @@ extension Rollout {
             state.stopping = state.stopping ?? value.reason
         case .interrupted(let value):
             state.interrupts = value.level
+        case .paused(let value):
+            state.pausedBy = value.isPaused ? value.actor : nil
         case .rolloutFinished(let value):
             state.stage = .finished(value.result)
         case .note, .progress:
             break
+        }
+    }
+
+    /// What was said to the process before holds for it alone: neither its interrupts nor its
+    /// reason to stop bind the next one.
+    private mutating func resumed(_ event: Event.Resumed) {
+        state.interrupts = 0
+        state.pausedBy = nil
+        state.stopping = event.mode == .restore ? "the rollout is brought back by request" : nil
+        guard event.mode == .restore, case .finished = state.stage else { return }
+        state.stage = .rolling
+        for host in event.hosts {
+            change(host) {
+                guard $0.result == .needsAttention else { return }
+                $0.phase = .inHand
+                $0.path = .restore
+                $0.done = []
+                $0.pingFailedAt = nil
+                $0.isWatched = false
+            }
         }
     }
 
@@ -84,11 +128,22 @@ extension Rollout.HostState {
         step = event.step
         stepStartedAt = now
         switch event.step {
+        case .lock: mayBeLocked = true
         case .pingOff: owesReadmission = true
         case .activate: activated = event.path == .forward ? true : activated
         case .start: started = true
         default: break
         }
+    }
+
+    mutating func observe(_ event: Event.Observed) {
+        step = nil
+        mayBeLocked = phase == .inHand
+        done.subtract(event.undone)
+        done.formUnion(event.done)
+        if event.done.contains(.verify) { newProcess = event.process }
+        // It has to be seen to fail anew.
+        if event.undone.contains(.pingOff) { pingFailedAt = nil }
     }
 
     mutating func end(_ event: Event.StepFinished, at now: Timestamp) {

@@ -4,11 +4,7 @@ import SluiceModel
 extension Rollout {
     mutating func start(_ turn: inout Turn) {
         guard state.stage == .notStarted else { return }
-        emit(
-            .rolloutStarted(
-                .init(
-                    rollout: id, service: plan.service, release: plan.release.id,
-                    hosts: plan.hosts.map(\.name), actor: actor)), &turn)
+        emit(.rolloutStarted(started), &turn)
         for host in plan.hosts where host.action == .upToDate {
             emit(
                 .hostFinished(
@@ -23,9 +19,15 @@ extension Rollout {
         runRolloutHook(plan.beforeRollout, 0, &turn)
     }
 
+    var started: Event.RolloutStarted {
+        .init(
+            rollout: id, service: plan.service, release: plan.release.id,
+            hosts: plan.hosts.map(\.name), actor: actor)
+    }
+
     // MARK: The rollout's hooks
 
-    private mutating func runRolloutHook(_ hooks: [Hook], _ index: Int, _ turn: inout Turn) {
+    mutating func runRolloutHook(_ hooks: [Hook], _ index: Int, _ turn: inout Turn) {
         guard index < hooks.count else {
             hook = nil
             if allHostsFinished { finish(&turn) } else { pushAhead(&turn) }
@@ -33,6 +35,13 @@ extension Rollout {
         }
         lastTicket += 1
         hook = RolloutHook(index: index, ticket: lastTicket)
+        let place = allHostsFinished ? "after_rollout" : "before_rollout"
+        if state.hookInHand == hooks[index].name {
+            note(
+                nil, .warning, "the hook '\(hooks[index].name)' had begun before; it runs again",
+                &turn)
+        }
+        emit(.hookStarted(.init(hook: hooks[index].name, place: place)), &turn)
         turn.decision.effects.append(
             .hook(
                 Ticket(host: nil, number: lastTicket), hooks[index],
@@ -75,12 +84,17 @@ extension Rollout {
 
     private var hookResult: Event.RolloutResult? { allHostsFinished ? result : nil }
 
-    private var allHostsFinished: Bool { state.hosts.values.allSatisfy { $0.result != nil } }
+    var allHostsFinished: Bool { state.hosts.values.allSatisfy { $0.result != nil } }
 
     // MARK: Pushing ahead
 
-    private mutating func pushAhead(_ turn: inout Turn) {
-        let hosts = plan.hostsToDeploy.filter { $0.spec.artifact.push == .ahead }
+    mutating func pushAhead(_ turn: inout Turn) {
+        let hosts = plan.hostsToDeploy.filter { host in
+            guard host.spec.artifact.push == .ahead, let value = state.hosts[host.name] else {
+                return false
+            }
+            return value.result == nil && !value.done.contains(.push)
+        }
         guard !hosts.isEmpty else {
             nextBatch(&turn)
             return
@@ -102,6 +116,7 @@ extension Rollout {
                     host: host, step: .push, outcome: failure == nil ? .done : .failed, took: took,
                     detail: failure ?? detail)), &turn)
         activities[host] = nil
+        unlock(host, &turn)
     }
 
     mutating func continueAfterPushes(_ turn: inout Turn) {
@@ -126,6 +141,8 @@ extension Rollout {
             end(&turn)
             return
         }
+        // Whoever paused it, proceeds.
+        guard state.pausedBy == nil else { return }
         let hosts = remaining(next)
         emit(
             .batchStarted(.init(batch: next + 1, of: plan.batches.count, hosts: hosts)), &turn)
@@ -151,7 +168,7 @@ extension Rollout {
     }
 
     /// Why no further host may be begun, if the budget is spent (rule S11).
-    private var overspent: String? {
+    var overspent: String? {
         if let host = plan.hosts.first(where: { state.hosts[$0.name]?.result == .needsAttention }) {
             return "\(host.name) needs attention: no other host is touched"
         }
@@ -177,7 +194,7 @@ extension Rollout {
     // MARK: The end
 
     /// Every host that was begun is finished: the others are left as they are.
-    private mutating func end(_ turn: inout Turn) {
+    mutating func end(_ turn: inout Turn) {
         for host in plan.hosts where state.hosts[host.name]?.result == nil {
             emit(
                 .hostFinished(
@@ -190,7 +207,7 @@ extension Rollout {
             finish(&turn)
             return
         }
-        runRolloutHook(plan.afterRollout, 0, &turn)
+        runRolloutHook(plan.afterRollout, max(0, state.hooksDone - plan.beforeRollout.count), &turn)
     }
 
     private var result: Event.RolloutResult {
@@ -212,25 +229,5 @@ extension Rollout {
                     deployed: count(.deployed),
                     failed: count(.restored) + count(.failedInService),
                     untouched: count(.untouched), needsAttention: count(.needsAttention))), &turn)
-    }
-
-    // MARK: Interrupts
-
-    /// The ladder: finish the host in hand; bring it back; leave at once.
-    mutating func interrupted(by signal: String, _ turn: inout Turn) {
-        let level = min(state.interrupts + 1, 3)
-        emit(.interrupted(.init(level: level, signal: signal)), &turn)
-        switch level {
-        case 1:
-            stop("interrupted by \(signal): no further host is begun", &turn)
-        case 2:
-            for (host, activity) in activities.sorted(by: { $0.key < $1.key })
-            where activity.phase == .pushReceive {
-                turn.decision.effects.append(
-                    .cancel(Ticket(host: host, number: activity.ticket)))
-            }
-        default:
-            turn.decision.effects.append(.exit)
-        }
     }
 }

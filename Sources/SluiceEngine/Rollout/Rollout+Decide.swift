@@ -7,12 +7,19 @@ extension Rollout {
     /// copy of the rollout and keeps the copy only if the events could be stored.
     package mutating func decide(_ input: Input) -> Decision {
         var turn = Turn(now: input.now)
+        if case .resumed(let mode, let actor) = input.kind {
+            takeUp(mode, actor: actor, &turn)
+            return turn.decision
+        }
         guard !isFinished else { return turn.decision }
         switch input.kind {
         case .start:
             start(&turn)
+        case .resumed: break
         case .interrupt(let signal):
             interrupted(by: signal, &turn)
+        case .request(let request, let actor):
+            asked(for: request, by: actor, &turn)
         case .hook(let ticket, let failure) where ticket.host == nil:
             rolloutHookEnded(ticket, failure: failure, &turn)
         case .command(let ticket, let outcome):
@@ -175,12 +182,22 @@ extension Rollout {
         guard let activity = activities[host] else { return }
         if tryAgain(host, activity, after: outcome, &turn) { return }
         activities[host]?.retryUntil = nil
+        if case .failed(ScriptStatus.lockLost, let message) = outcome {
+            lostLock(host, message, &turn)
+            return
+        }
         switch activity.phase {
+        case .relock:
+            relocked(host, outcome, &turn)
+        case .lock:
+            locked(host, outcome, &turn)
+        case .observe:
+            observed(host, outcome, &turn)
         case .hook, .failureHook:
             hostHookEnded(host, failure: outcome.failureText, &turn)
         case .signalling, .restoreInspect, .countRead:
             drainCommandEnded(host, activity, outcome, &turn)
-        case .pushFind, .pushPrepare, .pushReceive, .pushUnpack:
+        case .pushLock, .pushFind, .pushPrepare, .pushReceive, .pushUnpack:
             pushCommandEnded(host, activity, outcome, &turn)
         case .stopInspect, .stopTerminate, .exitInspect, .stopKill, .activate, .start:
             restartCommandEnded(host, activity, outcome, &turn)
@@ -190,7 +207,8 @@ extension Rollout {
             pruneEnded(host, outcome, &turn)
         case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
-            .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause:
+            .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .observePause,
+            .observeProbe, .observeProbePause:
             break
         }
     }
@@ -200,6 +218,8 @@ extension Rollout {
     ) {
         guard let activity = activities[host] else { return }
         switch activity.phase {
+        case .observeProbe:
+            probedForResume(host, activity, result, &turn)
         case .confirmProbe, .drainProbe, .restoreProbe:
             drainProbeEnded(host, activity, result, &turn)
         case .verifyProbe, .verifyRelease, .readmitProbe, .soakProbe:
@@ -215,6 +235,8 @@ extension Rollout {
         case .retryPause(let phase):
             guard let command = activity.command else { break }
             send(host, command, phase, upload: activity.isUpload, &turn)
+        case .observePause: look(at: host, &turn)
+        case .observeProbePause: enterPhase(host, .observeProbe, &turn) { .probe($0) }
         case .admitPause: probePeers(host, &turn)
         case .confirmPause: enterPhase(host, .confirmProbe, &turn) { .probe($0) }
         case .drainPause: enterPhase(host, .drainProbe, &turn) { .probe($0) }

@@ -24,7 +24,7 @@ extension Rollout {
             message, remedy, &turn)
     }
 
-    private mutating func react(
+    mutating func react(
         _ host: String, step: Step, to reaction: Event.HostFailed.Reaction, _ message: String,
         _ remedy: String, _ turn: inout Turn
     ) {
@@ -45,13 +45,14 @@ extension Rollout {
     private func reaction(
         _ value: HostState, step: Step, phase: Activity.Phase?, isAhead: Bool
     ) -> Event.HostFailed.Reaction {
-        let restore: Event.HostFailed.Reaction = plan.onFailure == .restore ? .restore : .leave
+        let restore: Event.HostFailed.Reaction =
+            plan.onFailure == .restore || mode == .restore ? .restore : .leave
         if value.path == .restore {
             // Watched only, and it left service after all: now the whole way back.
             return value.isWatched && step == .readmit ? restore : .leave
         }
         switch step {
-        case .beforeHost, .admit, .afterHost, .prune: return .inService
+        case .lock, .beforeHost, .admit, .afterHost, .prune: return .inService
         case .pingOff:
             // Before the probes began, nothing was sent.
             return phase == .signalling ? .inService : .watch

@@ -14,6 +14,12 @@ extension Rollout {
             return
         }
         switch (activity.phase, outcome) {
+        case (.pushLock, .succeeded): send(host, .findRelease, .pushFind, &turn)
+        case (.pushLock, .failed(ScriptStatus.lockHeld, let message)):
+            fail(
+                host, message,
+                remedy: "wait for it, or see 'sluice status' at the controller that holds it", &turn
+            )
         case (.pushFind, .succeeded(let report)):
             if report["digest"] == plan.release.sha256 {
                 finishStep(

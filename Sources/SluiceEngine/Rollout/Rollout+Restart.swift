@@ -3,6 +3,13 @@ import SluiceModel
 /// Stop, activate, start.
 extension Rollout {
     mutating func stopService(_ host: String, _ plan: HostPlan, _ turn: inout Turn) {
+        if let process = ending.removeValue(forKey: host) {
+            // It was told to end before the resume: now it has its grace period, then KILL.
+            begin(host, until: turn.now + plan.spec.stop.grace)
+            activities[host]?.process = process
+            lookForExit(host, &turn)
+            return
+        }
         if state.hosts[host]?.path == .restore {
             // Whichever process runs now is the one to stop.
             guard let commands = commands(host) else { return }

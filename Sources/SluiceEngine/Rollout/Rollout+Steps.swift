@@ -56,6 +56,7 @@ extension Rollout {
     mutating func enter(_ host: String, _ step: Step, _ turn: inout Turn) {
         guard let plan = plan.host(host), let value = state.hosts[host] else { return }
         switch step {
+        case .lock: send(host, .lock, .lock, &turn)
         case .beforeHost: runHostHook(host, plan.spec.hooks.before, 0, &turn)
         case .afterHost: runHostHook(host, plan.spec.hooks.after, 0, &turn)
         case .admit: admit(host, &turn)
@@ -70,7 +71,13 @@ extension Rollout {
             let limit = plan.spec.drain.connections?.within ?? .zero
             begin(host, until: turn.now + limit)
             send(host, .countConnections, .countRead, &turn)
-        case .push: send(host, .findRelease, .pushFind, &turn)
+        case .push:
+            // In its turn a host is locked already.
+            if state.stage == .pushingAhead {
+                send(host, .lock, .pushLock, &turn)
+            } else {
+                send(host, .findRelease, .pushFind, &turn)
+            }
         case .stop: stopService(host, plan, &turn)
         case .activate:
             send(
@@ -200,6 +207,7 @@ extension Rollout {
         activities[host] = nil
         neverPassed.remove(host)
         passingSince[host] = nil
+        if value.mayBeLocked { unlock(host, &turn) }
         hostEnded(&turn)
     }
 

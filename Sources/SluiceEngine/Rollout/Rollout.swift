@@ -20,6 +20,11 @@ package struct Rollout: Sendable {
     /// Since when the new process has answered every probe well: the balancer's count began no
     /// later, so the readmission window runs from there. Empty after a resume.
     var passingSince: [String: Timestamp] = [:]
+    /// Processes that had closed their port when a resumed rollout looked: they have been told to
+    /// end, and are not told twice.
+    var ending: [String: ProcessIdentity] = [:]
+    /// How the rollout was taken up again, if it was.
+    var mode: Event.Resumed.Mode?
     var lastTicket = 0
 
     package init(plan: Plan, id: String, actor: String) {
@@ -42,13 +47,27 @@ package struct Rollout: Sendable {
 
         package enum Kind: Sendable {
             case start
+            /// The events of the journal have been applied: look, then go on.
+            case resumed(Event.Resumed.Mode, actor: String)
             case command(Ticket, CommandOutcome)
             case probe(Ticket, ProbeResult)
             case peers(Ticket, [String: ProbeResult])
             case hook(Ticket, failure: String?)
             case timer(Ticket)
             case interrupt(signal: String)
+            /// Somebody asks for something from another terminal.
+            case request(Request, actor: String)
         }
+    }
+
+    package enum Request: Sendable, Hashable {
+        /// Finish the host in hand and begin no other, as the first interrupt does.
+        case finish
+        /// Bring the host in hand back and stop, as the second interrupt does.
+        case restore
+        /// Finish the host in hand, then wait.
+        case pause
+        case proceed
     }
 
     /// What an answer belongs to. An answer to a ticket that nobody waits for is ignored.
@@ -69,6 +88,8 @@ package struct Rollout: Sendable {
         case probePeers(Ticket, [String])
         case hook(Ticket, Hook, environment: [String: String])
         case timer(Ticket, after: TimeSpan)
+        /// Give the host's lock back. Nobody waits for the answer; the driver does, before it ends.
+        case unlock(host: String, [RemoteCommand])
         /// End what is under way for this host; its answer still comes.
         case cancel(Ticket)
         /// Leave at once: nothing more is decided.
@@ -100,7 +121,13 @@ package struct Rollout: Sendable {
         /// Why no further host is begun, once that is so.
         package var stopping: String?
         package var interrupts = 0
+        /// Who asked for a pause, while it lasts.
+        package var pausedBy: String?
         package var hooksDone = 0
+        /// The hook of the rollout that has an intent and no outcome.
+        package var hookInHand: String?
+        /// A hook before the rollout failed: nothing is begun.
+        package var beforeHookFailed = false
         /// An `after_rollout` hook failed: the hosts are well, the rollout is not.
         package var afterHookFailed = false
     }
@@ -120,6 +147,8 @@ package struct Rollout: Sendable {
         /// Steps of the current path that have an outcome.
         package var done: Set<Step> = []
         package var startedAt: Timestamp?
+        /// From the intent on: the host's lock may be this rollout's.
+        package var mayBeLocked = false
         /// True from the intent of the ping-off until the host is readmitted (rule S6).
         package var owesReadmission = false
         /// The start of the drain window's clock.
@@ -135,6 +164,8 @@ package struct Rollout: Sendable {
         package var stoppedProcess: ProcessIdentity?
         /// The first failure, which is the one to tell.
         package var failure: Event.HostFailed?
+        /// What was done about the last one.
+        package var reaction: Event.HostFailed.Reaction?
         /// In service after a ping-off without effect, which may yet take effect.
         package var isWatched = false
 
@@ -152,6 +183,10 @@ package struct Rollout: Sendable {
 struct Activity: Sendable, Hashable {
     enum Phase: Sendable, Hashable {
         case hook(Int)
+        /// The host's lock, before a resumed rollout looks at it.
+        case relock
+        case observe, observePause, observeProbe, observeProbePause
+        case lock
         /// Before the command is sent again; then the host is back in the phase named.
         indirect case retryPause(Phase)
         case admitProbe, admitPause
@@ -160,7 +195,7 @@ struct Activity: Sendable, Hashable {
         case confirmProbe, confirmPause
         case drainProbe, drainPause
         case countRead, countPause
-        case pushFind, pushPrepare, pushReceive, pushUnpack
+        case pushLock, pushFind, pushPrepare, pushReceive, pushUnpack
         case stopInspect, stopTerminate, exitInspect, exitPause, stopKill
         case activate
         case start
@@ -191,6 +226,7 @@ struct Activity: Sendable, Hashable {
     var isUpload = false
     /// What the host ends as once its failure hooks have run.
     var pending: Event.HostResult?
+    var observation: HostObservation?
 }
 
 /// The rollout's own hooks, which belong to no host.

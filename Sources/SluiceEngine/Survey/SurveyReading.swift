@@ -51,6 +51,9 @@ struct SurveyReading {
                 SurveyProblem(
                     code: code, host: spec.target.name, message: message, remedy: remedy))
         }
+        checkLock(problem)
+        // What else is found of a host that somebody has in hand is that rollout's doing.
+        guard problems.isEmpty else { return (nil, problems) }
         checkProcess(problem)
         checkPlaces(problem)
         if probe.verdict == .unknown {
@@ -84,6 +87,16 @@ struct SurveyReading {
     }
 
     private typealias Report = (_ code: String, _ message: String, _ remedy: String) -> Void
+
+    /// The survey holds no lock, so that every one whose lease runs is another's.
+    private func checkLock(_ problem: Report) {
+        guard let lock = HostLock(report) else { return }
+        if let now = HostLock.time(report["now"]), lock.hasEnded(at: now) { return }
+        problem(
+            "host-locked", lock.holder,
+            "wait until it has ended, or run 'sluice status', or 'sluice abort \(lock.rollout)', on "
+                + "\(lock.controller)")
+    }
 
     private func checkProcess(_ problem: Report) {
         let port = spec.service.port
@@ -186,9 +199,11 @@ struct SurveyReading {
         }
     }
 
+    private var currentRelease: String? { Self.currentRelease(in: report, spec: spec) }
+
     /// The release id that `current` names, if it points into the releases directory.
-    private var currentRelease: String? {
-        let target = text("current")
+    static func currentRelease(in report: CommandOutcome.Report, spec: HostSpec) -> String? {
+        let target = report["current"] ?? ""
         for prefix in ["releases/", "./releases/", spec.artifact.releasesDirectory + "/"]
         where target.hasPrefix(prefix) {
             var id = target.dropFirst(prefix.count)

@@ -75,8 +75,10 @@ package struct Node: Sendable, Hashable {
     /// What is in the service's root, to compare before and after.
     package func snapshot() throws -> TreeSnapshot {
         var snapshot = try TreeSnapshot(of: root)
-        // The service may write there at any time.
-        snapshot.entries = snapshot.entries.filter { !$0.key.hasPrefix("log/") }
+        // The service may write there at any time, and locks come and go.
+        snapshot.entries = snapshot.entries.filter {
+            !$0.key.isEmpty && !$0.key.hasPrefix("log/") && !$0.key.hasPrefix(".sluice")
+        }
         return snapshot
     }
 }

@@ -15,13 +15,15 @@ package enum EventLine {
     /// Whether it is worth a line that stays above a live view, which shows the rest itself.
     package static func isLandmark(_ event: Event) -> Bool {
         switch event.kind {
-        case .rolloutStarted, .batchStarted, .hostFailed, .stopping, .interrupted: true
+        case .rolloutStarted, .resumed, .paused, .observed, .batchStarted, .hostFailed, .stopping,
+            .interrupted:
+            true
         case .hookFinished(let value): !value.succeeded
         case .note(let value): value.level == .warning
         case .hostFinished(let value): value.result != .untouched && value.result != .upToDate
         // The summary follows it.
         case .rolloutFinished: false
-        case .pushedAhead, .stepStarted, .pingFailed, .stepFinished, .progress: false
+        case .hookStarted, .pushedAhead, .stepStarted, .pingFailed, .stepFinished, .progress: false
         }
     }
 
@@ -44,6 +46,10 @@ package enum EventLine {
         case .batchStarted(let value):
             return line.rollout(
                 "batch \(value.batch) of \(value.of): \(Words.names(value.hosts))", .strong)
+        case .resumed(let value):
+            return line.rollout(Words.resumed(value), .strong)
+        case .observed(let value): return line.host(value.host, "found", value.finding, .strong)
+        case .hookStarted: return nil
         case .hookFinished(let value): return line.hook(value)
         case .pushedAhead(let value):
             return value.outcome == .failed
@@ -71,6 +77,7 @@ package enum EventLine {
         case .stopping(let value): return line.rollout("stopping: \(value.reason)", .bad)
         case .interrupted(let value):
             return line.rollout("\(value.signal): \(Words.interruption(value.level))", .warning)
+        case .paused(let value): return line.rollout(Words.paused(value), .warning)
         case .rolloutFinished(let value): return line.finished(value)
         case .progress: return nil
         }
@@ -110,7 +117,7 @@ extension EventLine {
         case .drain, .readmit:
             guard let wait = planned?.estimate, wait >= longStep else { return nil }
             return "waiting for \(Words.span(wait)), to \((time + wait).clockText)"
-        case .admit, .connections, .push, .activate, .start, .verify, .prune:
+        case .lock, .admit, .connections, .push, .activate, .start, .verify, .prune:
             guard let estimate = planned?.estimate, estimate >= longStep else { return nil }
             return "started, about \(Words.span(estimate))"
         }

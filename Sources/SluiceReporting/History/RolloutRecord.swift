@@ -92,14 +92,20 @@ package struct RolloutRecord: Sendable, Hashable {
                 let place = place(of: name)
                 hosts[place].batch = value.batch
             }
+        case .resumed:
+            // What an earlier process was told, and how it ended, is over.
+            stopping = nil
+            interrupted = nil
+            finished = nil
+            finishedAt = nil
         case .hookFinished(let value): hooks.append(value)
         case .stopping(let value): stopping = value
         case .interrupted(let value): interrupted = value
         case .rolloutFinished(let value):
             finished = value
             finishedAt = event.at
-        case .note, .pushedAhead, .stepStarted, .pingFailed, .stepFinished, .hostFailed,
-            .hostFinished, .progress:
+        case .paused, .note, .hookStarted, .observed, .pushedAhead, .stepStarted, .pingFailed,
+            .stepFinished, .hostFailed, .hostFinished, .progress:
             break
         }
     }
@@ -123,8 +129,12 @@ package struct RolloutRecord: Sendable, Hashable {
             if hosts[place].isOut, value.result != .needsAttention {
                 hosts[place].readmittedAt = event.at
             }
-        case .rolloutStarted, .hookFinished, .batchStarted, .note, .stopping, .interrupted,
-            .rolloutFinished, .progress:
+        case .observed:
+            // It is in hand again.
+            hosts[place].finished = nil
+            hosts[place].finishedAt = nil
+        case .rolloutStarted, .resumed, .hookStarted, .hookFinished, .batchStarted, .note,
+            .stopping, .interrupted, .paused, .rolloutFinished, .progress:
             break
         }
     }

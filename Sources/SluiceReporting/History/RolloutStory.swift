@@ -69,6 +69,10 @@ package enum RolloutStory {
                 entry(
                     event, "batch \(value.batch) of \(value.of): \(Words.names(value.hosts))", nil,
                     &page, width)
+            case .resumed(let value):
+                entry(event, Words.resumed(value), .warning, &page, width)
+            case .paused(let value):
+                entry(event, Words.paused(value), .warning, &page, width)
             case .hookFinished(let value):
                 let detail = value.detail.map { ": \($0)" } ?? ""
                 entry(
@@ -119,6 +123,7 @@ package enum RolloutStory {
             entry(
                 event, "\(Words.step(value.step, on: value.path)) started, and no outcome is known",
                 .warning, &page, width)
+        case .observed(let value): entry(event, "found: \(value.finding)", .warning, &page, width)
         case .pingFailed(let value):
             entry(
                 event, "/ping fails (\(value.answer)): the drain window starts", nil, &page, width)

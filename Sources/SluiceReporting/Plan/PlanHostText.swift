@@ -166,15 +166,17 @@ struct PlanHostText {
 extension PlanScripts {
     /// The text of the scripts that steps name.
     func render(_ page: inout Page, isOnly: Bool) {
-        let readOnly = readOnly
-        guard !readOnly.isEmpty else { return }
+        let named = named
+        guard !named.isEmpty else { return }
         page.blank()
         let whose = isOnly ? "" : ", as they are sent to \(reference.name)"
-        page.line("Scripts that only read\(whose)", .strong)
-        for command in readOnly {
+        let lock = named.contains { $0.role.isOfTheLock } ? ", and those of the lock" : ""
+        page.line("Scripts that only read\(lock)\(whose)", .strong)
+        for command in named {
             let name = name(of: command) ?? ""
+            let effect = command.effect == .read ? "reads" : "changes"
             page.wrapped(
-                "\(name) \(command.purpose) (reads; at most \(command.deadline))", indent: 2,
+                "\(name) \(command.purpose) (\(effect); at most \(command.deadline))", indent: 2,
                 hanging: 4, tone: .faint)
             page.verbatim(command.script, indent: 6)
         }

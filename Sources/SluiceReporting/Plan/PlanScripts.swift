@@ -2,8 +2,8 @@ import SluiceModel
 
 /// Where each script of a plan stands in its text, so that every one is printed exactly once.
 ///
-/// The first host has its changing scripts where they are sent, and the read-only ones by name,
-/// with their text at the end. Another host's script that is the first host's but for words such
+/// The first host has its changing scripts where they are sent; the read-only ones and those of
+/// the lock, which change nothing of the service, by name, with their text at the end. Another host's script that is the first host's but for words such
 /// as a pid is not printed again: its words are.
 struct PlanScripts {
     /// The host whose scripts are printed in full.
@@ -17,19 +17,19 @@ struct PlanScripts {
         self.numbers = numbers
     }
 
-    /// The read-only scripts in the order of their first use.
-    var readOnly: [RemoteCommand] {
+    /// The scripts that are printed at the end, in the order of their first use.
+    var named: [RemoteCommand] {
         var seen: Set<String> = []
         return (reference.steps + reference.restore).flatMap(\.commands)
-            .filter { $0.effect == .read && seen.insert($0.script).inserted }
+            .filter { $0.isNamed && seen.insert($0.script).inserted }
     }
 
-    /// - Returns: `nil` for a command that is not among ``readOnly``.
+    /// - Returns: `nil` for a command that is not among ``named``.
     func name(of command: RemoteCommand) -> String? {
-        guard command.effect == .read,
-            let first = readOnly.first(where: { $0.script == command.script })
+        guard command.isNamed,
+            let first = named.first(where: { $0.script == command.script })
         else { return nil }
-        let alike = readOnly.filter { $0.role == first.role }
+        let alike = named.filter { $0.role == first.role }
         let place = alike.firstIndex { $0.script == first.script } ?? 0
         let name = Words.role(first.role)
         return place == 0 ? "[\(name)]" : "[\(name) \(place + 1)]"
@@ -60,6 +60,8 @@ struct PlanScripts {
 }
 
 extension RemoteCommand {
+    fileprivate var isNamed: Bool { effect == .read || role.isOfTheLock }
+
     /// Whether it is the same script, or the same for another process: the way back reads the
     /// process's identity only when it is needed.
     func isSame(as other: RemoteCommand, but process: ProcessIdentity?) -> Bool {
@@ -99,6 +101,8 @@ extension Substring {
 }
 
 extension RemoteCommand.Role {
+    var isOfTheLock: Bool { self == .lock || self == .renew || self == .unlock }
+
     var isSignal: Bool { self == .pingOff || self == .terminate || self == .kill }
 
     fileprivate func isSame(as other: Self) -> Bool {

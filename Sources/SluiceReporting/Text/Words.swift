@@ -61,6 +61,7 @@ enum Words {
 
     static func step(_ step: Step) -> String {
         switch step {
+        case .lock: "lock"
         case .beforeHost: "before host"
         case .admit: "admit"
         case .pingOff: "ping-off"
@@ -83,6 +84,23 @@ enum Words {
 
     static func step(_ step: Step, on path: Event.Path) -> String {
         path == .forward ? self.step(step) : "restore: " + self.step(step)
+    }
+
+    /// Who takes a rollout up again, and to what end.
+    static func resumed(_ event: Event.Resumed) -> String {
+        let what =
+            switch event.mode {
+            case .resume: "\(event.actor) goes on with the rollout"
+            case .restore: "\(event.actor) brings the hosts of the rollout back"
+            }
+        return event.hosts.isEmpty ? what : "\(what); first a look at \(names(event.hosts))"
+    }
+
+    static func paused(_ event: Event.Paused) -> String {
+        event.isPaused
+            ? "paused by \(event.actor): the hosts in hand are finished, then it waits for "
+                + "'sluice continue'"
+            : "\(event.actor) lets it go on"
     }
 
     static func result(_ result: Event.HostResult) -> String {

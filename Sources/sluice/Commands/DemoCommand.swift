@@ -56,7 +56,10 @@ struct DemoCommand: AsyncParsableCommand {
             let (status, report) = try await fleet.underLoad(LoadConfiguration(rate: rate)) {
                 _, _ in
                 try await RolloutRun.begin(
-                    prepared, stateDirectory: fleet.directory + "/state", reports: ReportFiles([]),
+                    prepared,
+                    at: .init(
+                        stateDirectory: fleet.directory + "/state",
+                        lease: loader.settings.lease(), lockWait: .zero), reports: ReportFiles([]),
                     saysWhatNext: keep
                 ).carryOut().status
             }

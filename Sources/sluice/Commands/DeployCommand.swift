@@ -15,12 +15,14 @@ struct DeployCommand: AsyncParsableCommand {
             hand back on its old release; three times leaves at once.
 
             Exit status: 0 done; 1 failed and stopped, every host in service; 2 a host needs \
-            attention; 3 refused, nothing touched; 130 or 143 interrupted, every host in service.
+            attention; 3 refused, nothing touched; 75 another rollout holds the service; 130 or \
+            143 interrupted, every host in service.
             """)
 
     @Argument(help: "The playbook, or a saved plan (FILE.json).") var playbook: String
     @OptionGroup var options: PlayOptions
     @OptionGroup var state: StateOptions
+    @OptionGroup var lock: LockOptions
     @OptionGroup var verbosity: VerbosityOptions
 
     @Flag(name: .shortAndLong, help: "Start without asking.") var yes = false
@@ -61,8 +63,9 @@ struct DeployCommand: AsyncParsableCommand {
         let settings = try Settings(near: ".")
         let saved = SavedPlan(
             path: playbook, forks: try settings.forks(options.connection.forks))
+        let place = try place(settings)
         let run = try await begin(
-            try await saved.prepare(), 1, of: 1, settings.state(state.state), reports)
+            try await place.explaining { try await saved.prepare() }, 1, of: 1, place, reports)
         let status = try await run?().status ?? 0
         if status != 0 { throw ExitCode(status) }
     }
@@ -72,12 +75,13 @@ struct DeployCommand: AsyncParsableCommand {
         let plays = try loader.plays()
         try loader.check(plays, needsArtifacts: true)
         let maker = PlanMaker(loader: loader, isOnline: true)
+        let place = try place(loader.settings)
         for (index, play) in plays.enumerated() {
             let run: Run?
             do {
                 run = try await begin(
-                    try await maker.prepare(play), index + 1, of: plays.count,
-                    loader.settings.state(state.state), reports)
+                    try await place.explaining { try await maker.prepare(play) }, index + 1,
+                    of: plays.count, place, reports)
             } catch let error where index > 0 {
                 // «Refused» would say that nothing was touched.
                 if !(error is ExitCode) { Terminal.complain(Failure.text(of: error)) }
@@ -94,6 +98,12 @@ struct DeployCommand: AsyncParsableCommand {
                 throw ExitCode(status)
             }
         }
+    }
+
+    private func place(_ settings: Settings) throws -> RolloutRun.Place {
+        RolloutRun.Place(
+            stateDirectory: settings.state(state.state), lease: try settings.lease(),
+            lockWait: lock.lockWait)
     }
 
     /// A saved plan is complete: an option that would change it is a misunderstanding.
@@ -121,7 +131,7 @@ struct DeployCommand: AsyncParsableCommand {
     /// - Parameter number: of the play, from 1.
     /// - Returns: `nil` if there is no rollout to be made.
     private func begin(
-        _ prepared: PreparedPlan, _ number: Int, of count: Int, _ stateDirectory: String,
+        _ prepared: PreparedPlan, _ number: Int, of count: Int, _ place: RolloutRun.Place,
         _ reports: ReportFiles
     ) async throws -> Run? {
         do {
@@ -134,8 +144,7 @@ struct DeployCommand: AsyncParsableCommand {
                 return nil
             }
             let run = try await RolloutRun.begin(
-                prepared, stateDirectory: stateDirectory, reports: reports,
-                isOneOfSeveral: count > 1)
+                prepared, at: place, reports: reports, isOneOfSeveral: count > 1)
             return {
                 defer { Interrupts.release() }
                 let result: Result<RolloutRun.End, any Error>

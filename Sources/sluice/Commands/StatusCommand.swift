@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import SluiceConfig
 import SluiceEngine
+import SluiceJournal
 import SluiceModel
 import SluiceReporting
 
@@ -12,6 +13,7 @@ struct StatusCommand: AsyncParsableCommand {
 
     @Argument(help: "The playbook.") var playbook: String
     @OptionGroup var options: PlayOptions
+    @OptionGroup var state: StateOptions
 
     func run() async throws {
         let loader = try await FleetLoader(playbook: playbook, options: options)
@@ -29,8 +31,41 @@ struct StatusCommand: AsyncParsableCommand {
             await hosts.close()
             isWell = isWell && rows.allSatisfy { $0.note == nil }
             Terminal.say(StatusTable.render(rows, style: Terminal.style))
+            for service in Set(specs.map(\.service.name)).sorted() {
+                for line in try await Self.holders(
+                    of: service, in: loader.settings.state(state.state))
+                {
+                    Terminal.say(line)
+                }
+            }
         }
         if !isWell { throw ExitCode(ExitStatus.failed) }
+    }
+
+    /// Who holds the service by this journal, and what was left unfinished.
+    private static func holders(of service: String, in directory: String) async throws -> [String] {
+        let journal = try Journal(readingOnly: directory)
+        var lines: [String] = []
+        let lease = try await journal.lease(service: service)
+        let isLive = lease.map { !$0.holder.isKnownDead && $0.expiresAt > Clock.now() } ?? false
+        if let lease, isLive {
+            lines.append(
+                "\(service) is held by rollout \(lease.rollout) of \(lease.holder.actor) "
+                    + "(pid \(lease.holder.pid)) since \(lease.acquiredAt), token \(lease.token)")
+        }
+        for summary in try await journal.unfinished(service: service)
+        where !isLive || summary.rollout != lease?.rollout {
+            let left = try await UnfinishedRollout(summary.rollout, in: journal)
+            let hosts = Set(left.hostsInHand + left.hostsOut).sorted()
+            lines.append(
+                "rollout \(summary.rollout) of \(summary.actor) has no end, and nobody is at work "
+                    + "on it"
+                    + (hosts.isEmpty
+                        ? ""
+                        : "; in hand: \(hosts.joined(separator: ", ")). Go on: sluice resume "
+                            + "\(summary.rollout); or back: sluice restore \(summary.rollout)"))
+        }
+        return lines
     }
 
     private func rows(

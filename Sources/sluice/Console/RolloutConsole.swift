@@ -32,6 +32,15 @@ actor RolloutConsole {
         screen = Terminal.canRedraw ? LiveScreen(write: { Terminal.write($0) }) : nil
     }
 
+    /// What was stored before this process took the rollout up: it counts, and is not told again.
+    func recall(_ earlier: [Event]) {
+        for event in earlier {
+            events.append(event)
+            summary.apply(event)
+            table.apply(event)
+        }
+    }
+
     /// Takes events until the stream ends; then the terminal is as it was.
     func show(_ stream: AsyncStream<Event>) async {
         let ticking = screen == nil ? nil : Task { await self.redraw() }

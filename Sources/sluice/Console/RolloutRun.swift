@@ -4,7 +4,8 @@ import SluiceJournal
 import SluiceModel
 import SluiceReporting
 
-/// One execution of a prepared plan: journal, console, reports, signals, and the exit status.
+/// One execution of a prepared plan, from its beginning or from where another process left it:
+/// lease, journal, console, reports, signals and requests, and the exit status.
 struct RolloutRun {
     private let prepared: PreparedPlan
     private let reports: ReportFiles
@@ -12,8 +13,9 @@ struct RolloutRun {
     private let saysWhatNext: Bool
     private let stateDirectory: String
     private let journal: Journal
-    private let id: String
-    private let actor: String
+    private let lease: ServiceLease
+    private let rollout: Rollout
+    private let first: Rollout.Input.Kind
     private let clock: SystemClock
 
     /// How a rollout ended.
@@ -23,72 +25,136 @@ struct RolloutRun {
         var interrupted: Int32?
     }
 
-    /// Stores the plan; nothing is done for it yet, so what this throws has touched nothing.
+    /// Where a rollout is kept, and how long to wait for its service.
+    struct Place {
+        var stateDirectory: String
+        var lease: TimeSpan
+        var lockWait: TimeSpan
+    }
+
+    /// Takes the service and stores the plan; nothing is done for it yet, so what this throws has
+    /// touched nothing.
     ///
     /// - Parameters:
     ///   - isOneOfSeveral: whether the command makes more rollouts than this one.
     ///   - saysWhatNext: whether the journal will be there for the next command.
     static func begin(
-        _ prepared: PreparedPlan, stateDirectory: String, reports: ReportFiles,
+        _ prepared: PreparedPlan, at place: Place, reports: ReportFiles,
         isOneOfSeveral: Bool = false, saysWhatNext: Bool = true
     ) async throws -> RolloutRun {
         let origin = Clock.now()
-        let run = RolloutRun(
+        let journal = try Journal(directory: place.stateDirectory)
+        let id = RolloutID.make(at: origin)
+        let plan = prepared.plan
+        let lease = try await ServiceLease.acquire(
+            journal, service: plan.service, rollout: id, actor: Actor.name,
+            duration: place.lease, wait: place.lockWait)
+        do {
+            try await UnfinishedRollout.refuse(service: plan.service, in: journal)
+            try await journal.begin(rollout: id, plan: plan, actor: Actor.name, at: origin)
+        } catch {
+            await lease.release()
+            throw error
+        }
+        prepared.hosts.act(as: lease.identity)
+        return RolloutRun(
             prepared: prepared, reports: reports, isOneOfSeveral: isOneOfSeveral,
-            saysWhatNext: saysWhatNext, stateDirectory: stateDirectory,
-            journal: try Journal(directory: stateDirectory),
-            id: RolloutID.make(at: origin),
-            actor: "\(NSUserName())@\(ProcessInfo.processInfo.hostName)",
+            saysWhatNext: saysWhatNext,
+            stateDirectory: place.stateDirectory, journal: journal, lease: lease,
+            rollout: Rollout(plan: plan, id: id, actor: Actor.name), first: .start,
             clock: SystemClock(origin: origin))
-        try await run.journal.begin(
-            rollout: run.id, plan: prepared.plan, actor: run.actor, at: origin)
-        return run
+    }
+
+    /// Takes up a rollout that another process has left; its service is held already.
+    static func takeUp(
+        _ unfinished: UnfinishedRollout, _ mode: Event.Resumed.Mode, _ prepared: PreparedPlan,
+        journal: Journal, lease: ServiceLease, stateDirectory: String, reports: ReportFiles
+    ) -> RolloutRun {
+        prepared.hosts.act(as: lease.identity)
+        return RolloutRun(
+            prepared: prepared, reports: reports, isOneOfSeveral: false, saysWhatNext: true,
+            stateDirectory: stateDirectory, journal: journal, lease: lease,
+            rollout: unfinished.rollout, first: .resumed(mode, actor: Actor.name),
+            clock: SystemClock(origin: max(Clock.now(), unfinished.lastEventAt)))
     }
 
     /// Takes the signals over; the caller gives them back with `Interrupts.release` once it has
     /// cleared up.
     ///
-    /// - Throws: only what leaves it open how the hosts stand: `Driver.JournalLost`, and anything
-    ///   unexpected as a `CommandFailure` with the status of needs attention.
+    /// - Throws: only what leaves it open how the hosts stand: `Driver.JournalLost` and
+    ///   `Driver.TakenOver`, and anything unexpected as a `CommandFailure` with the status of
+    ///   needs attention.
     func carryOut() async throws -> End {
         let plan = prepared.plan
         let clock = clock
+        let earlier = try await earlierEvents()
         let console = RolloutConsole(plan: plan, clock: { clock.now() }, reports: reports)
+        await console.recall(earlier)
         let (events, publisher) = AsyncStream.makeStream(of: Event.self)
         let showing = Task { await console.show(events) }
-        let interrupts = Interrupts.take()
+        let controls = RolloutControls(journal: journal, rollout: rollout.id)
         let driver = Driver(
             hosts: prepared.hosts, prober: prepared.prober,
             hooks: ControllerHooks(say: { console.say($0) }),
-            store: JournalStore(journal: journal, rollout: id), clock: clock,
-            publish: { publisher.yield($0) })
+            store: JournalStore(journal: journal, rollout: rollout.id, lease: lease),
+            clock: clock, lease: lease, publish: { publisher.yield($0) })
         let result: Result<Rollout, any Error>
         do {
             result = .success(
-                try await driver.run(
-                    Rollout(plan: plan, id: id, actor: actor), interrupts: interrupts))
+                try await driver.run(rollout, first: first, controls: try await controls.begin()))
         } catch let lost as Driver.JournalLost {
+            result = .failure(lost)
+        } catch let lost as Driver.TakenOver {
             result = .failure(lost)
         } catch {
             result = .failure(
                 CommandFailure(
-                    "rollout-lost", "the rollout \(id) ended unexpectedly",
+                    "rollout-lost", "the rollout \(rollout.id) ended unexpectedly",
                     remedy: "see how the hosts stand with 'sluice status', and report this as a "
                         + "defect of Sluice", cause: error, status: ExitStatus.needsAttention))
         }
+        controls.end()
+        await lease.release()
         publisher.finish()
         await showing.value
         let stored = await console.durableEvents
         reports.add(ReportedRun(plan: plan, events: stored, isOneOfSeveral: isOneOfSeveral))
+        Terminal.write(await console.closing(next: next(result)))
+        return end(of: try result.get(), stored)
+    }
+
+    /// What a rollout that is taken up has behind it.
+    private func earlierEvents() async throws -> [Event] {
+        guard rollout.state.sequence > 0 else { return [] }
+        return try await journal.events(of: rollout.id)
+    }
+
+    /// The commands that a person may want now.
+    private func next(_ result: Result<Rollout, any Error>) -> [RunSummary.NextCommand] {
         let state =
             stateDirectory == Self.defaultState
             ? "" : " --state \(ShellWord.quoted(stateDirectory))"
-        Terminal.write(
-            await console.closing(
-                next: saysWhatNext
-                    ? [.init("sluice show \(id)\(state)", "the whole story of this rollout")] : []
-            ))
-        return end(of: try result.get(), stored)
+        guard saysWhatNext else { return [] }
+        var commands: [RunSummary.NextCommand] = []
+        let ended = try? result.get()
+        if ended?.isFinished != true {
+            commands.append(
+                .init("sluice resume \(rollout.id)\(state)", "look at every host and go on"))
+            commands.append(
+                .init(
+                    "sluice restore \(rollout.id)\(state)",
+                    "bring every host that is out back on its old release"))
+        } else if ended?.state.hosts.values.contains(where: { $0.result == .needsAttention })
+            ?? false
+        {
+            commands.append(
+                .init(
+                    "sluice restore \(rollout.id)\(state)",
+                    "try again to bring back what needs attention"))
+        }
+        commands.append(
+            .init("sluice show \(rollout.id)\(state)", "the whole story of this rollout"))
+        return commands
     }
 
     private static var defaultState: String? {
@@ -96,7 +162,9 @@ struct RolloutRun {
     }
 
     private func end(of rollout: Rollout, _ events: [Event]) -> End {
-        let signal = events.compactMap { event -> String? in
+        // Of this process: what one before it was told is over.
+        let mine = events.filter { $0.sequence > self.rollout.state.sequence }
+        let signal = mine.compactMap { event -> String? in
             if case .interrupted(let value) = event.kind { value.signal } else { nil }
         }.first
         let interrupted = signal == "SIGTERM" ? ExitStatus.terminated : ExitStatus.interrupted

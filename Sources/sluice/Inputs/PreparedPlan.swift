@@ -7,13 +7,14 @@ import SluiceReporting
 /// A plan with what it takes to run it: the staged artifact and the connections.
 struct PreparedPlan {
     let plan: Plan
-    let staging: Staging
+    /// `nil` where nothing is pushed.
+    let staging: Staging?
     let hosts: SSHHosts
     let prober: ServiceProber
 
     func close() async {
         await hosts.close()
-        await staging.remove()
+        await staging?.remove()
     }
 }
 

@@ -162,6 +162,22 @@ struct StateOptions: ParsableArguments {
     var state: String?
 }
 
+/// How long to wait for a service that another rollout is at work on.
+struct LockOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Wait so long for another rollout of the service to end (default: not at all).",
+            valueName: "duration"))
+    var lockWait: TimeSpan = .zero
+}
+
+extension TimeSpan: ExpressibleByArgument {
+    init?(argument: String) {
+        guard let span = TimeSpan(argument) else { return nil }
+        self = span
+    }
+}
+
 struct VerbosityOptions: ParsableArguments {
     @Flag(
         name: [.customShort("v"), .customLong("verbose")],

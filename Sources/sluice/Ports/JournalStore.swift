@@ -6,8 +6,15 @@ import SluiceModel
 struct JournalStore: EventStoring {
     let journal: Journal
     let rollout: String
+    let lease: ServiceLease
 
     func append(_ events: [Event]) async throws {
-        try await journal.append(events, to: rollout)
+        #if DEBUG
+            Failpoint.reached(.before, events)
+        #endif
+        try await journal.append(events, to: rollout, lease: lease.lease)
+        #if DEBUG
+            Failpoint.reached(.after, events)
+        #endif
     }
 }

@@ -8,6 +8,8 @@ import Synchronization
 final class SSHHosts: HostChanging {
     private let staging: Staging?
     private let connections = Mutex<[HostTarget: SSHConnection]>([:])
+    /// Assignments that go before each changing command, as `sh` takes them.
+    private let identity = Mutex("")
 
     /// - Parameter staging: What uploads send; `nil` where nothing is ever pushed.
     init(staging: Staging?) { self.staging = staging }
@@ -34,8 +36,21 @@ final class SSHHosts: HostChanging {
         await run(command.command, on: target)
     }
 
+    /// Tells the scripts of changing commands who sends them.
+    func act(as identity: [String: String]) {
+        let words = identity.sorted { $0.key < $1.key }
+            .map { "\($0.key)=\(ShellWord.quoted($0.value))" }.joined(separator: " ")
+        self.identity.withLock { $0 = words.isEmpty ? "" : "export \(words)\n" }
+    }
+
     func change(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
-        await run(command, on: target)
+        await run(identified(command), on: target)
+    }
+
+    private func identified(_ command: RemoteCommand) -> RemoteCommand {
+        var command = command
+        command.script = identity.withLock { $0 } + command.script
+        return command
     }
 
     private func run(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
@@ -63,7 +78,8 @@ final class SSHHosts: HostChanging {
         }
         return await outcome {
             try await connection(to: target).upload(
-                file: file, to: receive.script, deadline: .now + receive.deadline.duration,
+                file: file, to: identified(receive).script,
+                deadline: .now + receive.deadline.duration,
                 progress: { progress(Int($0)) })
         }
     }

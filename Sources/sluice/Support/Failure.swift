@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import SluiceConfig
 import SluiceEngine
+import SluiceJournal
 import SluiceModel
 import SluiceReporting
 
@@ -12,6 +13,8 @@ enum ExitStatus {
     static let refused: Int32 = 3
     static let usage: Int32 = 64
     static let invalidInput: Int32 = 65
+    /// Another rollout holds the lock.
+    static let locked: Int32 = 75
     static let interrupted: Int32 = 130
     static let terminated: Int32 = 143
 }
@@ -75,6 +78,10 @@ enum Failure {
         case let failure as CommandFailure: failure.status
         case is ConfigurationError, is HostPatternError, is ReportingError: ExitStatus.invalidInput
         case is Driver.JournalLost: ExitStatus.needsAttention
+        case is LeaseHeld, is LeaseLost, is Driver.TakenOver: ExitStatus.locked
+        case let refusal as Planner.Refusal
+        where refusal.problems.contains { $0.code == "host-locked" }:
+            ExitStatus.locked
         default: ExitStatus.refused
         }
     }

@@ -10,7 +10,7 @@ struct Settings {
     /// The nearest first.
     private let files: [(path: String, values: [String: Value])]
 
-    static let keys = ["inventory", "state", "forks", "user", "private_key"]
+    static let keys = ["inventory", "state", "forks", "user", "private_key", "lease"]
 
     /// - Parameter directory: Where the search for the project's file begins.
     init(near directory: String, environment: [String: String] = Terminal.environment) throws {
@@ -146,6 +146,17 @@ struct Settings {
                 remedy: "write forks: 32", status: ExitStatus.invalidInput)
         }
         return forks
+    }
+
+    /// How long a service stays held by a controller that is not heard of any more.
+    func lease() throws -> TimeSpan {
+        guard let text = texts("lease")?.first else { return .seconds(30) }
+        guard let span = TimeSpan(text), span >= .seconds(1) else {
+            throw CommandFailure(
+                "setting-invalid", "the setting lease is '\(text)', which is no time from 1s on",
+                remedy: "write lease: 30s", status: ExitStatus.invalidInput)
+        }
+        return span
     }
 
     func user(_ flag: String?) -> String? { flag ?? texts("user")?.first }

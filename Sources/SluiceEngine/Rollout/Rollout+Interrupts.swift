@@ -1,0 +1,47 @@
+import SluiceModel
+
+/// What people want of a rollout that runs: signals, and requests from another terminal.
+extension Rollout {
+    /// The ladder: finish the host in hand; bring it back; leave at once.
+    mutating func interrupted(by signal: String, _ turn: inout Turn) {
+        climb(to: min(state.interrupts + 1, 3), signal, &turn)
+    }
+
+    mutating func asked(for request: Request, by actor: String, _ turn: inout Turn) {
+        switch request {
+        case .finish where state.interrupts < 1: climb(to: 1, "request of \(actor)", &turn)
+        case .restore where state.interrupts < 2: climb(to: 2, "request of \(actor)", &turn)
+        case .pause where state.pausedBy == nil && state.stopping == nil:
+            emit(.paused(.init(isPaused: true, actor: actor)), &turn)
+        case .proceed where state.pausedBy != nil:
+            emit(.paused(.init(isPaused: false, actor: actor)), &turn)
+            goOnIfIdle(&turn)
+        case .finish, .restore, .pause, .proceed: break
+        }
+    }
+
+    private mutating func climb(to level: Int, _ cause: String, _ turn: inout Turn) {
+        emit(.interrupted(.init(level: level, signal: cause)), &turn)
+        if level < 3 { stop("interrupted by \(cause): no further host is begun", &turn) }
+        switch level {
+        case 1: goOnIfIdle(&turn)
+        case 2:
+            for (host, activity) in activities.sorted(by: { $0.key < $1.key })
+            where activity.phase == .pushReceive {
+                turn.decision.effects.append(
+                    .cancel(Ticket(host: host, number: activity.ticket)))
+            }
+            goOnIfIdle(&turn)
+        default:
+            turn.decision.effects.append(.exit)
+        }
+    }
+
+    /// A paused rollout has nothing under way that would take it further.
+    private mutating func goOnIfIdle(_ turn: inout Turn) {
+        guard state.stage == .rolling || state.stage == .pushingAhead, hook == nil,
+            !state.hosts.values.contains(where: { $0.phase == .inHand || $0.step != nil })
+        else { return }
+        nextBatch(&turn)
+    }
+}

@@ -1,0 +1,44 @@
+import SluiceModel
+
+/// The host's lock: taken before anything is done to it, and given back when it is finished.
+extension Rollout {
+    mutating func locked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
+        switch outcome {
+        case .succeeded(let report):
+            finishStep(host, detail: report["took"] == "stale" ? "a lock left behind" : nil, &turn)
+        case .failed(ScriptStatus.lockHeld, let message):
+            fail(
+                host, message,
+                remedy: "wait for it, or see 'sluice status' at the controller that holds it", &turn
+            )
+        case .failed, .unknown, .unreachable:
+            fail(
+                host, "the host's lock could not be taken: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "check that artifact.root can be written", &turn)
+        }
+    }
+
+    /// A changing command was refused on the host: another rollout has taken it over, and what is
+    /// done there now is its business.
+    mutating func lostLock(_ host: String, _ message: String, _ turn: inout Turn) {
+        guard let value = state.hosts[host] else { return }
+        guard value.step != nil else {
+            concludeFailure(host, value.owesReadmission ? .needsAttention : .failedInService, &turn)
+            return
+        }
+        fail(
+            host, message,
+            remedy: "another controller goes on with this host: see 'sluice status' there",
+            reaction: value.owesReadmission ? .leave : .inService, &turn)
+    }
+
+    /// - Parameter takesFirst: The lock may be one that an earlier process took; only its own
+    ///   does anybody give back.
+    func unlock(_ host: String, takesFirst: Bool = false, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        turn.decision.effects.append(
+            .unlock(
+                host: host, takesFirst ? [commands.lock(), commands.unlock()] : [commands.unlock()])
+        )
+    }
+}

@@ -1,0 +1,205 @@
+import SluiceModel
+
+/// How a rollout goes on after its process has died: look at every host in hand, then decide.
+///
+/// The journal says what was meant and what was seen; between the last record and the crash
+/// anything may have happened, and after it, too. So each host that is in hand is observed, and
+/// what is made of it is an event of its own (`observed`), from which the usual steps go on.
+extension Rollout {
+    /// - Parameter actor: Who goes on, as `user@machine`.
+    mutating func takeUp(_ mode: Event.Resumed.Mode, actor: String, _ turn: inout Turn) {
+        if state.stage == .notStarted {
+            // Not even its first event was stored: nothing has been done.
+            if mode == .resume {
+                start(&turn)
+            } else {
+                emit(.rolloutStarted(started), &turn)
+                stop("brought back before it had begun", &turn)
+                end(&turn)
+            }
+            return
+        }
+        let hosts = plan.hosts.map(\.name).filter { isInHand($0, mode) }
+        guard !isFinished || !hosts.isEmpty else { return }
+        self.mode = mode
+        activities = [:]
+        hook = nil
+        emit(.resumed(.init(mode: mode, actor: actor, hosts: hosts)), &turn)
+        if let reason = overspent { stop(reason, &turn) }
+        // Of the hosts that had just ended, the lock may still be there.
+        for host in plan.batches[..<(state.batch + 1)].suffix(2).joined()
+        where state.hosts[host]?.result != nil && state.hosts[host]?.mayBeLocked == true {
+            unlock(host, takesFirst: true, &turn)
+        }
+        for host in hosts { takeUp(host, &turn) }
+        if hosts.isEmpty { goOn(&turn) }
+    }
+
+    /// Whether something was begun on the host that has no end.
+    private func isInHand(_ host: String, _ mode: Event.Resumed.Mode) -> Bool {
+        guard let value = state.hosts[host] else { return false }
+        switch value.phase {
+        case .waiting: return value.step != nil
+        case .inHand: return true
+        case .finished(let result):
+            return mode == .restore && result == .needsAttention && value.owesReadmission
+        }
+    }
+
+    /// Goes on where no host is in hand.
+    private mutating func goOn(_ turn: inout Turn) {
+        switch state.stage {
+        case .notStarted, .finished: break
+        case .beforeHooks where mode == .restore || state.beforeHookFailed:
+            stop("a hook before the rollout failed", &turn)
+            end(&turn)
+        case .beforeHooks: runRolloutHook(plan.beforeRollout, state.hooksDone, &turn)
+        case .pushingAhead:
+            if mode == .restore { end(&turn) } else { pushAhead(&turn) }
+        case .rolling:
+            if allHostsFinished {
+                end(&turn)
+            } else if mode == .restore || state.stopping != nil {
+                end(&turn)
+            } else if state.batch < 0 {
+                pushAhead(&turn)
+            } else {
+                hostEnded(&turn)
+            }
+        }
+    }
+
+    private mutating func takeUp(_ host: String, _ turn: inout Turn) {
+        guard let value = state.hosts[host] else { return }
+        if value.phase == .waiting {
+            // Its push ahead was under way. What is there is looked at before anything is sent.
+            emit(
+                .observed(
+                    .init(
+                        host: host, step: value.step,
+                        finding: "its push ahead has no outcome: it is looked for again",
+                        undone: [.push])), &turn)
+            if state.hosts.values.allSatisfy({ $0.phase != .waiting || $0.step == nil }) {
+                goOn(&turn)
+            }
+            return
+        }
+        // Its failure was dealt with, all but the end.
+        if let reaction = value.reaction,
+            reaction == .inService || (reaction == .leave && mode == .resume)
+        {
+            emit(
+                .observed(
+                    .init(host: host, finding: "it had failed: only its end was not written down")),
+                &turn)
+            concludeFailure(
+                host, reaction == .inService ? .failedInService : .needsAttention, &turn)
+            return
+        }
+        guard let commands = commands(host) else { return }
+        begin(host, until: turn.now + Self.busyLimit)
+        send(host, commands.lock(), .relock, &turn)
+    }
+
+    /// How long a command that the last process had sent may still run: as long as the longest.
+    private static let busyLimit = TimeSpan.seconds(330)
+
+    mutating func look(at host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(host, commands.observe(), .observe, &turn)
+    }
+
+    mutating func relocked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
+        switch outcome {
+        case .succeeded: look(at: host, &turn)
+        case .failed, .unknown, .unreachable:
+            notObserved(host, "its lock: \(outcome.failureText ?? "")", &turn)
+        }
+    }
+
+    mutating func observed(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
+        guard let plan = plan.host(host) else { return }
+        guard case .succeeded(let report) = outcome,
+            let observation = HostObservation(report, spec: plan.spec)
+        else {
+            notObserved(host, outcome.failureText ?? "no report", &turn)
+            return
+        }
+        if observation.isBusy {
+            guard let deadline = activities[host]?.deadline, turn.now < deadline else {
+                notObserved(host, "a command of an earlier run still runs there", &turn)
+                return
+            }
+            progress(
+                host, "a command of an earlier run still runs there", until: deadline, &turn)
+            enterPhase(host, .observePause, &turn) { .timer($0, after: .seconds(1)) }
+            return
+        }
+        activities[host]?.observation = observation
+        activities[host]?.deadline = turn.now + Self.reconnectLimit
+        enterPhase(host, .observeProbe, &turn) { .probe($0) }
+    }
+
+    mutating func probedForResume(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
+    ) {
+        guard let observation = activity.observation, let plan = plan.host(host),
+            let value = state.hosts[host]
+        else { return }
+        if result.verdict == .unknown, let deadline = activity.deadline, turn.now < deadline {
+            enterPhase(host, .observeProbePause, &turn) { .timer($0, after: Pace.watch) }
+            return
+        }
+        activities[host] = nil
+        let situation = Situation(
+            plan: plan, release: self.plan.release.id, value: value, seen: observation,
+            probe: result, mode: mode ?? .resume)
+        carryOut(situation.verdict, of: situation, host, &turn)
+    }
+
+    /// A host that can't be looked at is left as it is, unless nothing was ever done to it.
+    private mutating func notObserved(_ host: String, _ reason: String, _ turn: inout Turn) {
+        guard let value = state.hosts[host] else { return }
+        activities[host] = nil
+        react(
+            host, step: value.step ?? .admit, to: value.owesReadmission ? .leave : .inService,
+            "the host could not be looked at: \(reason)",
+            "when it can be reached again: sluice restore \(id)", &turn)
+    }
+
+    private mutating func carryOut(
+        _ verdict: Situation.Verdict, of situation: Situation, _ host: String, _ turn: inout Turn
+    ) {
+        func event(_ text: String, done: [Step] = [], undone: [Step] = []) -> Event.Kind {
+            .observed(
+                .init(
+                    host: host, process: situation.seen.process, answer: situation.probe.text,
+                    release: situation.seen.currentRelease, step: situation.value.step,
+                    finding: situation.finding + ": " + text, done: done, undone: undone))
+        }
+        let failing = situation.answer == .failing
+        switch verdict {
+        case .goOn(let text, let done, let undone, let isEnding):
+            emit(event(text, done: done, undone: undone), &turn)
+            if isEnding { ending[host] = situation.seen.process }
+            // The clock starts with what is seen now: nobody watched in between, and the calendar
+            // clock may have been set.
+            if failing, situation.value.owesReadmission, situation.seen.process != nil,
+                !undone.contains(.pingOff), undone.contains(.drain) || done.contains(.pingOff)
+            {
+                emit(.pingFailed(.init(host: host, answer: situation.probe.text)), &turn)
+            }
+            beginNextStep(host, &turn)
+        case .fail(let text, var reaction):
+            emit(event(text), &turn)
+            if reaction == .restore, plan.onFailure == .halt, mode != .restore { reaction = .leave }
+            react(
+                host, step: situation.value.step ?? situation.lastStep, to: reaction,
+                situation.finding, "see 'sluice show \(id)'; deploy again when it is in order",
+                &turn)
+        case .finish(let text, let result):
+            emit(event(text), &turn)
+            finishHost(host, result, &turn)
+        }
+    }
+}

@@ -1,0 +1,275 @@
+import SluiceModel
+import Testing
+
+@testable import SluiceEngine
+
+/// The controller dies after each record of the journal, and another process goes on.
+@Suite struct ResumeTests {
+    /// What is between the crash and the next process.
+    enum Meanwhile: CaseIterable {
+        case nothing, aLongTime, rebootWithService, rebootWithout
+    }
+
+    private func plan(_ count: Int = 2) throws -> Plan {
+        try Sample.plan(
+            count,
+            spec: {
+                $0.hooks = HostHooks(
+                    before: [Hook(name: "b", place: .host, command: "true")],
+                    after: [Hook(name: "a", place: .controller, command: "true")])
+                $0.soak = .seconds(2)
+            },
+            play: {
+                $0.beforeRollout = [Hook(name: "first", place: .controller, command: ":")]
+                $0.afterRollout = [Hook(name: "last", place: .controller, command: ":")]
+            })
+    }
+
+    /// The number of records of a rollout that nothing disturbs.
+    private func records(of plan: Plan, _ change: (inout World) -> Void = { _ in }) -> Int {
+        var world = World(plan.hosts.map(\.name))
+        change(&world)
+        _ = world.run(plan)
+        return world.events.filter(\.isDurable).count
+    }
+
+    private func crashed(
+        _ plan: Plan, after record: Int, effects: Bool, _ meanwhile: Meanwhile,
+        _ change: (inout World) -> Void = { _ in }
+    ) -> World? {
+        var world = World(plan.hosts.map(\.name))
+        change(&world)
+        guard world.crash(plan, after: record, effects: effects) else { return nil }
+        switch meanwhile {
+        case .nothing: world.now = world.now + .seconds(2)
+        case .aLongTime: world.now = world.now + .seconds(86_400)
+        case .rebootWithService, .rebootWithout:
+            world.now = world.now + .seconds(60)
+            // The one that was in hand last.
+            guard let host = world.events.last(where: { $0.host != nil })?.host else { return nil }
+            world.reboot(host, startsService: meanwhile == .rebootWithService)
+        }
+        return world
+    }
+
+    @Test(arguments: [false, true]) func resumedAfterEachRecordEveryHostIsDeployed(
+        effects: Bool
+    ) throws {
+        let plan = try plan()
+        let records = records(of: plan)
+        #expect(records > 50)
+        for record in 1..<records {
+            for meanwhile in [Meanwhile.nothing, .aLongTime] {
+                guard
+                    var world = crashed(plan, after: record, effects: effects, meanwhile)
+                else { continue }
+                let last = world.events.last { $0.isDurable }
+                let rollout = world.resume(plan, .resume)
+                let story = Comment(rawValue: "after \(record): \(last.map { "\($0)" } ?? "")")
+                #expect(world.violations == [], story)
+                #expect(rollout.state.stage == .finished(.succeeded), story)
+                #expect(world.hosts.values.allSatisfy { $0.running == "v2" }, story)
+                for host in world.hosts.values {
+                    #expect(host.signals.values.allSatisfy { $0 == 1 }, story)
+                    #expect(host.starts == 1, story)
+                    #expect(host.lock == nil, story)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [false, true]) func restoredAfterEachRecordNoHostIsLeftOut(
+        effects: Bool
+    ) throws {
+        let plan = try plan()
+        for record in 1..<records(of: plan) {
+            for meanwhile in [Meanwhile.nothing, .aLongTime] {
+                guard
+                    var world = crashed(plan, after: record, effects: effects, meanwhile)
+                else { continue }
+                let last = world.events.last { $0.isDurable }
+                let rollout = world.resume(plan, .restore)
+                let story = Comment(rawValue: "after \(record): \(last.map { "\($0)" } ?? "")")
+                #expect(world.violations == [], story)
+                for (name, host) in world.hosts {
+                    let result = rollout.state.hosts[name]?.result
+                    #expect(result != .needsAttention, story)
+                    #expect(host.running == host.current, story)
+                    #expect(host.running == (result == .deployed ? "v2" : "v1"), story)
+                    #expect(host.lock == nil, story)
+                }
+            }
+        }
+    }
+
+    /// Whatever came up at boot, nobody is left out of service, and nobody is stopped undrained.
+    @Test(arguments: [Event.Resumed.Mode.resume, .restore], [true, false])
+    func aRebootMeanwhileLeavesNobodyOut(mode: Event.Resumed.Mode, startsService: Bool) throws {
+        let plan = try plan()
+        for record in 1..<records(of: plan) {
+            guard
+                var world = crashed(
+                    plan, after: record, effects: true,
+                    startsService ? .rebootWithService : .rebootWithout)
+            else { continue }
+            let last = world.events.last { $0.isDurable }
+            // A host that owes nothing and does not start its service at boot is down without this
+            // rollout's doing.
+            let owing = world.folded(plan).state.hosts.filter { $0.value.owesReadmission }.keys
+            world.resume(plan, mode)
+            let story = Comment(rawValue: "after \(record): \(last.map { "\($0)" } ?? "")")
+            let known = world.violations.filter { violation in
+                startsService || !violation.hasPrefix("S6")
+                    || owing.contains { violation.contains($0) }
+            }
+            #expect(known == [], story)
+        }
+    }
+
+    /// Dies again and again, each time a few records further.
+    @Test func diesManyTimes() throws {
+        let plan = try plan(3)
+        for stride in [1, 2, 3, 5, 7, 11, 17, 23] {
+            var world = World(plan.hosts.map(\.name))
+            guard world.crash(plan, after: 4, effects: true) else { continue }
+            var rollout: Rollout?
+            for _ in 0..<20 where rollout == nil {
+                world.now = world.now + .seconds(3)
+                let done = world.events.filter(\.isDurable).count
+                rollout = world.resume(plan, .resume, until: done + stride)
+            }
+            if rollout == nil { rollout = world.resume(plan, .resume) }
+            #expect(world.violations == [])
+            #expect(rollout?.state.stage == .finished(.succeeded))
+            #expect(world.hosts.values.allSatisfy { $0.running == "v2" && $0.pid != nil })
+        }
+    }
+
+    @Test func aFailedWayBackIsTakenUpByRestore() throws {
+        let plan = try Sample.plan(2)
+        var world = Sample.world(2)
+        var broken = true
+        world.faults = { _, _, command in
+            broken && command.role == .start ? .failed(status: 127, message: "not found") : nil
+        }
+        let first = world.run(plan)
+        #expect(first.state.stage == .finished(.needsAttention))
+        broken = false
+        world.faults = { _, _, _ in nil }
+        let second = world.resume(plan, .restore)
+        #expect(world.violations == [])
+        #expect(second.state.hosts["h1"]?.result == .restored)
+        #expect(world.hosts["h1"]?.running == "v1" && world.hosts["h1"]?.latched == false)
+        #expect(second.isFinished)
+    }
+
+    @Test func haltIsKeptByResumeAndLiftedByRestore() throws {
+        let plan = try Sample.plan(2, play: { $0.onFailure = .halt })
+        var world = Sample.world(2)
+        world.badReleases = ["v2"]
+        let first = world.run(plan)
+        #expect(first.state.hosts["h1"]?.result == .needsAttention)
+        let second = world.resume(plan, .restore)
+        #expect(second.state.hosts["h1"]?.result == .restored)
+        #expect(world.hosts["h1"]?.running == "v1")
+    }
+
+    /// A command that the last process sent still runs: nothing is decided before its end.
+    @Test func aCommandThatStillRunsIsWaitedFor() throws {
+        let plan = try Sample.plan(1)
+        var world = Sample.world(1)
+        var unpacking: Timestamp?
+        world.faults = { world, _, command in
+            if command.role == .unpack { unpacking = world.now }
+            return nil
+        }
+        let total = records(of: plan)
+        for record in 1..<total where unpacking == nil {
+            world = Sample.world(1)
+            world.faults = { world, _, command in
+                if command.role == .unpack { unpacking = world.now }
+                return nil
+            }
+            _ = world.crash(plan, after: record, effects: true)
+        }
+        let end = try #require(unpacking) + .seconds(40)
+        world.faults = { world, host, command in
+            guard command.role == .observe, world.now < end,
+                case .succeeded(var report) = world.answer(host, command, plan)
+            else { return nil }
+            report["busy"] = "1"
+            return .succeeded(report)
+        }
+        let before = world.sent.count
+        let rollout = world.resume(plan, .resume)
+        #expect(rollout.state.stage == .finished(.succeeded))
+        let changes = world.sent[before...].filter { ![.observe, .lock].contains($0.role) }
+        #expect(try #require(changes.first).at >= end)
+    }
+
+    @Test func aLockOfAnotherRolloutIsRespected() throws {
+        let plan = try Sample.plan(1)
+        var world = Sample.world(1)
+        world.faults = { _, _, command in
+            command.role == .lock
+                ? .failed(status: ScriptStatus.lockHeld, message: "rollout r0 holds it") : nil
+        }
+        let rollout = world.run(plan)
+        #expect(world.violations == [])
+        #expect(rollout.state.hosts["h1"]?.result == .failedInService)
+        #expect(Set(world.sent.map(\.role)) == [.lock])
+    }
+
+    @Test func aHostThatAnotherHasTakenIsLeftToIt() throws {
+        let plan = try Sample.plan(2)
+        var world = Sample.world(2)
+        world.faults = { _, _, command in
+            command.role == .terminate
+                ? .failed(status: ScriptStatus.lockLost, message: "taken") : nil
+        }
+        let rollout = world.run(plan)
+        #expect(rollout.state.hosts["h1"]?.result == .needsAttention)
+        #expect(rollout.state.hosts["h2"]?.result == .untouched)
+        #expect(world.sent.last?.role == .terminate)
+    }
+}
+
+/// What somebody asks for from another terminal.
+@Suite struct RequestTests {
+    @Test func aPauseWaitsBetweenHostsUntilItIsLifted() throws {
+        var world = Sample.world(3)
+        let start = world.now
+        world.requests = [(start + .seconds(2), .pause), (start + .seconds(60), .proceed)]
+        let rollout = world.run(try Sample.plan(3))
+        #expect(world.violations == [])
+        #expect(rollout.state.stage == .finished(.succeeded))
+        let second = try #require(world.sent.first { $0.host == "h2" })
+        #expect(second.at >= start + .seconds(60))
+        let first = try #require(
+            world.events.first { $0.typeName == "host_finished" && $0.host == "h1" })
+        #expect(first.at < start + .seconds(20))
+    }
+
+    @Test(arguments: [Rollout.Request.finish, .restore]) func anAbortEndsItAlsoWhilePaused(
+        request: Rollout.Request
+    ) throws {
+        var world = Sample.world(3)
+        let start = world.now
+        world.requests = [(start + .seconds(2), .pause), (start + .seconds(60), request)]
+        let rollout = world.run(try Sample.plan(3))
+        #expect(world.violations == [])
+        #expect(rollout.state.stage == .finished(.interrupted))
+        #expect(rollout.state.hosts["h1"]?.result == .deployed)
+        #expect(rollout.state.hosts["h2"]?.result == .untouched)
+    }
+
+    @Test func anAbortWithRestoreBringsTheHostInHandBack() throws {
+        var world = Sample.world(3)
+        world.requests = [(world.now + .seconds(1), .restore)]
+        let rollout = world.run(try Sample.plan(3))
+        #expect(world.violations == [])
+        #expect(rollout.state.stage == .finished(.interrupted))
+        #expect(rollout.state.hosts["h1"]?.result == .restored)
+        #expect(rollout.state.hosts["h2"]?.result == .untouched)
+    }
+}
