@@ -49,6 +49,23 @@ import Testing
         #expect(host.files == ["lock"])
     }
 
+    /// A process that was replaced wakes up with the lock as its next command.
+    @Test(arguments: HostShell.all) func anEarlierTokenOfTheSameRolloutIsRefused(
+        shell: HostShell
+    ) async throws {
+        let host = try LockedHost(shell)
+        let text = try host.place(
+            Claim(token: "18-b", rollout: "r1"), since: 1_700_000_000, until: 4_000_000_000)
+        for token in ["9-c", "17-a"] {
+            let late = try await host.run(
+                host.commands.lock(), Claim(token: token, rollout: "r1"))
+            #expect(late.status == ScriptStatus.lockLost, "\(late)")
+        }
+        #expect(host.text(host.lockFile) == text)
+        let next = try await host.run(host.commands.lock(), Claim(token: "19-a", rollout: "r1"))
+        #expect(next.report["took"] == "own", "\(next)")
+    }
+
     @Test(arguments: HostShell.all) func theSameRolloutTakesItUp(shell: HostShell) async throws {
         let host = try LockedHost(shell)
         try host.place(first, since: 1000, until: 4_000_000_000)

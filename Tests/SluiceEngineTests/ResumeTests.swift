@@ -163,6 +163,60 @@ import Testing
         #expect(second.isFinished)
     }
 
+    /// The restore of a host that needs attention dies, too, and somebody resumes it.
+    @Test func aRestoreThatDiedIsResumed() throws {
+        let plan = try Sample.plan(2)
+        var world = Sample.world(2)
+        var broken = true
+        world.faults = { _, _, command in
+            broken && command.role == .start ? .failed(status: 127, message: "not found") : nil
+        }
+        _ = world.run(plan)
+        broken = false
+        world.faults = { _, _, _ in nil }
+        let records = world.events.filter(\.isDurable).count
+        #expect(world.resume(plan, .restore, until: records + 5) == nil)
+        let last = world.resume(plan, .resume)
+        #expect(world.violations == [])
+        #expect(last.state.hosts["h1"]?.result == .restored)
+    }
+
+    /// Between the crash and the look the service was restarted, and it warms up: the drain's
+    /// clock of before says nothing of this process.
+    @Test(arguments: [Event.Resumed.Mode.resume, .restore]) func anOldClockIsNotTrusted(
+        mode: Event.Resumed.Mode
+    ) throws {
+        let plan = try Sample.plan(1)
+        for record in 1..<records(of: plan) {
+            guard var world = crashed(plan, after: record, effects: true, .aLongTime),
+                world.folded(plan).state.hosts["h1"]?.pingFailedAt != nil
+            else { continue }
+            world.reboot("h1", startsService: true)
+            world.hosts["h1"]?.latched = true
+            let story = Comment(rawValue: "after \(record)")
+            world.resume(plan, mode)
+            #expect(world.violations == [], story)
+        }
+    }
+
+    /// Where the lock is another's, the host's hooks are refused like all else, and that is the end.
+    @Test(arguments: [RemoteCommand.Role.lock, .pingOff, .terminate])
+    func aFailureHookThatIsRefusedEndsTheHost(role: RemoteCommand.Role) throws {
+        let hook = Hook(name: "page", place: .host, command: "page")
+        let plan = try Sample.plan(2, spec: { $0.hooks = HostHooks(onFailure: [hook]) })
+        var world = Sample.world(2)
+        var isLost = false
+        world.faults = { _, _, command in
+            if command.role == role { isLost = true }
+            return isLost && command.effect == .change
+                ? .failed(status: ScriptStatus.lockLost, message: "taken") : nil
+        }
+        let rollout = world.run(plan)
+        #expect(rollout.isFinished)
+        #expect(world.sent.filter { $0.role == .hook }.count == 1)
+        #expect(rollout.state.hosts["h2"]?.result == .untouched)
+    }
+
     @Test func haltIsKeptByResumeAndLiftedByRestore() throws {
         let plan = try Sample.plan(2, play: { $0.onFailure = .halt })
         var world = Sample.world(2)

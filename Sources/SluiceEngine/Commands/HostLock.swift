@@ -79,7 +79,10 @@ extension RemoteCommands {
     var lookAtLock: String { "d=\(state)\n\(Self.readLock)\nreadlock" }
 
     /// Everything that somebody who was away needs to know of a host.
-    package func observe() -> RemoteCommand {
+    ///
+    /// - Parameter process: One that was to be stopped: a service may remove its pidfile and close
+    ///   its port long before it has answered its last request.
+    package func observe(after process: ProcessIdentity? = nil) -> RemoteCommand {
         command(
             .observe, .read,
             """
@@ -90,9 +93,10 @@ extension RemoteCommands {
             \(lookAtLock)
             \(Self.alive)
             b=0; ! busy || b=1
+            \(process.map { lookForFormer($0) } ?? "old=0")
             printf 'sluice\\t\(Self.processFields)\\tcurrent=%s\\thave=%s\\texists=%s\\tpartial=%s' \
             \(Self.processValues) "$current" "$have" "$exists" "$partial"
-            printf '\\t\(Self.lockFields)\\tbusy=%s\\n' \(Self.lockValues) "$b"
+            printf '\\t\(Self.lockFields)\\tbusy=%s\\told=%s\\n' \(Self.lockValues) "$b" "$old"
             """,
             deadline: .seconds(15), purpose: "what runs on the host, and who holds it")
     }
@@ -190,6 +194,12 @@ extension RemoteCommands {
               ln "$d/new.$me" "$d/lock" || exit
               took fresh
             elif [ "$l_rollout" = "$rollout" ]; then
+              case ${l_token%%-*},${token%%-*} in
+                ,*|*,|*[!0-9,]*) ;;
+                *) [ "${l_token%%-*}" -le "${token%%-*}" ] || {
+                  printf '%s\\n' "another process has taken this rollout over: $l_controller" >&2
+                  exit \(ScriptStatus.lockLost); } ;;
+              esac
               mv -fT "$d/new.$me" "$d/lock" || exit
               took own
             fi

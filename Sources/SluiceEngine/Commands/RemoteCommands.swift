@@ -161,17 +161,23 @@ package struct RemoteCommands: Sendable {
     /// A service may remove its pidfile and close its port long before it has answered the last
     /// request: only the process itself tells.
     package func inspect(afterStopping process: ProcessIdentity?) -> RemoteCommand {
-        let pid = Self.pid(process)
         return command(
             .inspect, .read,
             observeProcess + """
 
-                old=0; set -- $(look \(pid))
-                [ "$boot" != \(Self.bootID(process)) ] || [ "$3" != \(Self.startTicks(process)) ] ||
-                [ "$1" = Z ] || old=1
+                \(lookForFormer(process))
                 printf 'sluice\\t\(Self.processFields)\\told=%s\\n' \(Self.processValues) "$old"
                 """,
             deadline: .seconds(15), purpose: "is the process gone, and which runs the service")
+    }
+
+    /// Sets `old` to 1 while that very process is there.
+    func lookForFormer(_ process: ProcessIdentity?) -> String {
+        """
+        old=0; set -- $(look \(Self.pid(process)))
+        [ "$boot" != \(Self.bootID(process)) ] || [ "$3" != \(Self.startTicks(process)) ] ||
+        [ "$1" = Z ] || old=1
+        """
     }
 
     /// How many connections to the service's port are established.

@@ -114,8 +114,10 @@ package struct Driver: Sendable {
                 }
                 rollout = next
                 inHand.set(
-                    rollout.state.hosts.filter { $0.value.phase == .inHand && $0.value.mayBeLocked }
-                        .map(\.key))
+                    rollout.state.hosts.filter {
+                        let isAtWork = $0.value.phase == .inHand || $0.value.step != nil
+                        return isAtWork && $0.value.mayBeLocked
+                    }.map(\.key))
                 for event in decision.events { publish(event) }
                 for effect in decision.effects {
                     switch effect {
@@ -162,12 +164,17 @@ package struct Driver: Sendable {
     private func keepLocks(
         _ lease: any LeaseKeeping, of inHand: HostsInHand, _ plan: Plan
     ) async {
-        while await rest(for: lease) {
-            await withDiscardingTaskGroup { group in
-                for host in plan.hosts where inHand.names.contains(host.name) {
-                    let hosts = hosts
-                    let renew = RemoteCommands(spec: host.spec, release: plan.release).renew()
-                    group.addTask { _ = await hosts.change(renew, on: host.spec.target) }
+        await withDiscardingTaskGroup { group in
+            for host in plan.hosts where host.action == .deploy {
+                // Each at its own pace: one that hangs must not cost another its lock.
+                group.addTask {
+                    var renew = RemoteCommands(spec: host.spec, release: plan.release).renew()
+                    renew.deadline = TimeSpan(
+                        milliseconds: max(1000, lease.duration.milliseconds / 3))
+                    while await rest(for: lease) {
+                        guard inHand.names.contains(host.name) else { continue }
+                        _ = await hosts.change(renew, on: host.spec.target)
+                    }
                 }
             }
         }

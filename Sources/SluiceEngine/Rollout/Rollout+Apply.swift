@@ -102,14 +102,15 @@ extension Rollout {
         state.interrupts = 0
         state.pausedBy = nil
         state.stopping = event.mode == .restore ? "the rollout is brought back by request" : nil
-        guard event.mode == .restore, case .finished = state.stage else { return }
-        state.stage = .rolling
+        guard event.mode == .restore else { return }
+        if case .finished = state.stage { state.stage = .rolling }
         for host in event.hosts {
             change(host) {
                 guard $0.result == .needsAttention else { return }
                 $0.phase = .inHand
                 $0.path = .restore
                 $0.done = []
+                $0.reaction = nil
                 $0.pingFailedAt = nil
                 $0.isWatched = false
             }

@@ -182,7 +182,7 @@ extension Rollout {
         guard let activity = activities[host] else { return }
         if tryAgain(host, activity, after: outcome, &turn) { return }
         activities[host]?.retryUntil = nil
-        if case .failed(ScriptStatus.lockLost, let message) = outcome {
+        if case .failed(ScriptStatus.lockLost, let message) = outcome, !activity.isFailureHook {
             lostLock(host, message, &turn)
             return
         }
@@ -207,7 +207,8 @@ extension Rollout {
             pruneEnded(host, outcome, &turn)
         case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
-            .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .observePause,
+            .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
+            .observePause,
             .observeProbe, .observeProbePause:
             break
         }
@@ -235,6 +236,7 @@ extension Rollout {
         case .retryPause(let phase):
             guard let command = activity.command else { break }
             send(host, command, phase, upload: activity.isUpload, &turn)
+        case .pushLockPause: send(host, .lock, .pushLock, &turn)
         case .observePause: look(at: host, &turn)
         case .observeProbePause: enterPhase(host, .observeProbe, &turn) { .probe($0) }
         case .admitPause: probePeers(host, &turn)

@@ -14,7 +14,20 @@ extension Rollout {
             return
         }
         switch (activity.phase, outcome) {
-        case (.pushLock, .succeeded): send(host, .findRelease, .pushFind, &turn)
+        case (.pushLock, .succeeded(let report)):
+            if report["busy"] == "1", let deadline = activity.deadline, turn.now < deadline {
+                // Of a process that has died: its unpacking must not meet with this one's.
+                progress(
+                    host, "a command of an earlier run still runs there", until: deadline, &turn)
+                enterPhase(host, .pushLockPause, &turn) { .timer($0, after: .seconds(1)) }
+            } else if report["busy"] == "1" {
+                fail(
+                    host, "a command of an earlier run still runs on the host",
+                    remedy: "end it there, or wait for it", &turn)
+            } else {
+                activities[host]?.deadline = nil
+                send(host, .findRelease, .pushFind, &turn)
+            }
         case (.pushLock, .failed(ScriptStatus.lockHeld, let message)):
             fail(
                 host, message,

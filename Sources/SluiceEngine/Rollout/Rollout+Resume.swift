@@ -102,11 +102,12 @@ extension Rollout {
     }
 
     /// How long a command that the last process had sent may still run: as long as the longest.
-    private static let busyLimit = TimeSpan.seconds(330)
+    static let busyLimit = TimeSpan.seconds(330)
 
     mutating func look(at host: String, _ turn: inout Turn) {
         guard let commands = commands(host) else { return }
-        send(host, commands.observe(), .observe, &turn)
+        let stopped = state.hosts[host]?.stoppedProcess ?? plan.host(host)?.baseline?.process
+        send(host, commands.observe(after: stopped), .observe, &turn)
     }
 
     mutating func relocked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
@@ -135,6 +136,13 @@ extension Rollout {
             enterPhase(host, .observePause, &turn) { .timer($0, after: .seconds(1)) }
             return
         }
+        let since = activities[host]?.since ?? turn.now
+        activities[host]?.since = since
+        // A start that was sent may not have come so far yet that there is a process to see.
+        if value(host, is: .start), observation.process == nil, turn.now - since < Self.settling {
+            enterPhase(host, .observePause, &turn) { .timer($0, after: Pace.watch) }
+            return
+        }
         activities[host]?.observation = observation
         activities[host]?.deadline = turn.now + Self.reconnectLimit
         enterPhase(host, .observeProbe, &turn) { .probe($0) }
@@ -150,12 +158,24 @@ extension Rollout {
             enterPhase(host, .observeProbePause, &turn) { .timer($0, after: Pace.watch) }
             return
         }
+        // Nor a signal so far that /ping shows it.
+        if value.step == .pingOff, value.path == .forward, result.verdict == .passing,
+            let since = activity.since, turn.now - since < plan.spec.drain.confirmWithin
+        {
+            enterPhase(host, .observeProbePause, &turn) { .timer($0, after: Pace.watch) }
+            return
+        }
         activities[host] = nil
         let situation = Situation(
             plan: plan, release: self.plan.release.id, value: value, seen: observation,
             probe: result, mode: mode ?? .resume)
         carryOut(situation.verdict, of: situation, host, &turn)
     }
+
+    /// How long what was sent last may need to show.
+    private static let settling = TimeSpan.seconds(5)
+
+    private func value(_ host: String, is step: Step) -> Bool { state.hosts[host]?.step == step }
 
     /// A host that can't be looked at is left as it is, unless nothing was ever done to it.
     private mutating func notObserved(_ host: String, _ reason: String, _ turn: inout Turn) {
@@ -181,7 +201,9 @@ extension Rollout {
         switch verdict {
         case .goOn(let text, let done, let undone, let isEnding):
             emit(event(text, done: done, undone: undone), &turn)
-            if isEnding { ending[host] = situation.seen.process }
+            if isEnding {
+                ending[host] = situation.seen.process ?? situation.plan.baseline?.process
+            }
             // The clock starts with what is seen now: nobody watched in between, and the calendar
             // clock may have been set.
             if failing, situation.value.owesReadmission, situation.seen.process != nil,
@@ -191,7 +213,8 @@ extension Rollout {
             }
             beginNextStep(host, &turn)
         case .fail(let text, var reaction):
-            emit(event(text), &turn)
+            // Whatever clock ran before, nobody watched it since: it has to be seen to fail anew.
+            emit(event(text, undone: [.pingOff]), &turn)
             if reaction == .restore, plan.onFailure == .halt, mode != .restore { reaction = .leave }
             react(
                 host, step: situation.value.step ?? situation.lastStep, to: reaction,

@@ -74,6 +74,7 @@ extension Rollout {
         case .push:
             // In its turn a host is locked already.
             if state.stage == .pushingAhead {
+                begin(host, until: turn.now + Self.busyLimit)
                 send(host, .lock, .pushLock, &turn)
             } else {
                 send(host, .findRelease, .pushFind, &turn)

@@ -195,7 +195,7 @@ struct Activity: Sendable, Hashable {
         case confirmProbe, confirmPause
         case drainProbe, drainPause
         case countRead, countPause
-        case pushLock, pushFind, pushPrepare, pushReceive, pushUnpack
+        case pushLock, pushLockPause, pushFind, pushPrepare, pushReceive, pushUnpack
         case stopInspect, stopTerminate, exitInspect, exitPause, stopKill
         case activate
         case start
@@ -227,6 +227,11 @@ struct Activity: Sendable, Hashable {
     /// What the host ends as once its failure hooks have run.
     var pending: Event.HostResult?
     var observation: HostObservation?
+
+    /// The host's failure has been dealt with, all but its hooks: nothing more follows from them.
+    var isFailureHook: Bool {
+        if case .failureHook = phase { true } else { false }
+    }
 }
 
 /// The rollout's own hooks, which belong to no host.

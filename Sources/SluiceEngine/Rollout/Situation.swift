@@ -26,7 +26,9 @@ struct Situation {
     /// `silent` where no answer came: the way from here may be another than the balancer's.
     var answer: Answer {
         switch probe.verdict {
-        case .passing, .mixed: .passing
+        case .passing: .passing
+        // One of its balancers gets the failing answer: the signal came.
+        case .mixed: .failing
         case .failing: probe.status == nil ? .silent : .failing
         case .unknown: .silent
         }
@@ -90,7 +92,9 @@ struct Situation {
 
     private var forward: Verdict {
         if value.done.contains(.readmit) {
-            return .goOn("it is back in service; what is left is done", undone: inHand)
+            return isBackInService
+                ? .goOn("it is back in service; what is left is done", undone: inHand)
+                : .fail("it left service again; it is brought back", .restore)
         }
         guard value.owesReadmission else {
             return .goOn("nothing was done to it yet", undone: inHand + Self.again)
@@ -123,6 +127,8 @@ struct Situation {
     /// From the intent of the stop to the intent of the move.
     private var whileStopping: Verdict {
         switch (found, answer) {
+        case (.nothing, _) where seen.isFormerThere:
+            return .goOn("the old process is ending", undone: [.stop], isEnding: true)
         case (.nothing, _):
             return .goOn("the old process has ended", done: [.stop])
         case (.old, _) where !seen.ownsPort:
@@ -147,7 +153,7 @@ struct Situation {
                 ? .goOn("current was not moved", undone: [.activate])
                 : .fail("current has been moved by somebody else; it is brought back", .restore)
         case .nothing where value.done.contains(.start) && !hasRebooted:
-            return .fail("the new process has ended; it is brought back", .restore)
+            return .goOn("no process is there yet: it is waited for", undone: [.verify, .readmit])
         case .nothing:
             return .goOn(
                 "the new release is not running", done: [.activate],
@@ -160,16 +166,20 @@ struct Situation {
         }
     }
 
+    private var isBackInService: Bool { found == .another && answer == .passing }
+
     private var hasRebooted: Bool { plan.baseline?.process.bootID != seen.bootID }
 
     // MARK: Back
 
     /// The request is to bring it back on the release that it had.
     private var back: Verdict {
-        if value.done.contains(.readmit) {
+        if value.done.contains(.readmit), isBackInService {
             return .finish("it is in service on the new release, and owes nothing", .deployed)
         }
-        guard value.owesReadmission else { return .finish("nothing was done to it", .untouched) }
+        guard value.owesReadmission || value.done.contains(.readmit) else {
+            return .finish("nothing was done to it", .untouched)
+        }
         let isPrevious = seen.currentRelease == previous && !reached(.start)
         if found != .nothing, answer == .passing, isPrevious {
             return .fail("it serves on the release that it had", .watch)
@@ -187,7 +197,8 @@ struct Situation {
                 "the release that it had runs again", done: through(.start),
                 undone: [.verify, .readmit])
         }
-        let isEnding = value.step == .stop && found != .nothing && !seen.ownsPort
+        let isEnding =
+            value.step == .stop && (found == .nothing ? seen.isFormerThere : !seen.ownsPort)
         return .goOn(
             "the way back begins anew",
             done: isEnding ? [.pingOff, .drain, .connections] : [],

@@ -86,6 +86,8 @@ package struct HostObservation: Sendable, Hashable, Codable {
     package var now: Timestamp
     /// Whether a changing command, whoever sent it, runs at this moment.
     package var isBusy: Bool
+    /// Whether the process that was to be stopped is still there, whatever the pidfile says.
+    package var isFormerThere: Bool
 
     /// - Returns: `nil` if the report is not that of a whole `observe`.
     package init?(_ report: CommandOutcome.Report, spec: HostSpec) {
@@ -105,6 +107,7 @@ package struct HostObservation: Sendable, Hashable, Codable {
         hasBrokenLock = state != "none" && lock == nil
         self.now = now
         isBusy = busy != "0"
+        isFormerThere = report["old"] == "1"
     }
 
     /// Whether the service's process, or a child of its, listens on its port.

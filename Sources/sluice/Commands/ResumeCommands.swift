@@ -60,9 +60,14 @@ struct TakeUpOptions: ParsableArguments {
         let journal = try Journal(directory: directory)
         let found = try await UnfinishedRollout.find(rollout, mode, in: journal)
         guard !found.rollout.isFinished || (mode == .restore && !found.hostsOut.isEmpty) else {
+            let out = found.hostsOut.joined(separator: ", ")
             throw CommandFailure(
-                "rollout-finished", "rollout \(found.id) has its end, and no host is out",
-                remedy: "'sluice show \(found.id)' tells how it ended")
+                "rollout-finished",
+                "rollout \(found.id) has its end"
+                    + (out.isEmpty ? ", and no host is out" : "; \(out) may be out"),
+                remedy: out.isEmpty
+                    ? "'sluice show \(found.id)' tells how it ended"
+                    : "bring it back: sluice restore \(found.id)")
         }
         for line in found.lines(mode) { Terminal.say(line) }
         try confirm(mode)
