@@ -118,7 +118,8 @@ private struct Entry: Sendable {
                         deployed = (SELECT COUNT(*) FROM host_result
                             WHERE rollout = :id AND result = :deployed),
                         failed = (SELECT COUNT(*) FROM host_result
-                            WHERE rollout = :id AND result IN (:restored, :failedInService)),
+                            WHERE rollout = :id
+                            AND result IN (:restored, :failedInService, :unreachable)),
                         needs_attention = (SELECT COUNT(*) FROM host_result
                             WHERE rollout = :id AND result = :needsAttention)
                     WHERE id = :id
@@ -127,6 +128,7 @@ private struct Entry: Sendable {
                     "id": rollout, "deployed": Event.HostResult.deployed.rawValue,
                     "restored": Event.HostResult.restored.rawValue,
                     "failedInService": Event.HostResult.failedInService.rawValue,
+                    "unreachable": Event.HostResult.unreachable.rawValue,
                     "needsAttention": Event.HostResult.needsAttention.rawValue,
                 ])
         case .rolloutFinished(let finished):
@@ -138,11 +140,12 @@ private struct Entry: Sendable {
                     """,
                 arguments: [
                     event.at.milliseconds, finished.result.rawValue, finished.deployed,
-                    finished.failed, finished.needsAttention, rollout,
+                    finished.failed + (finished.unreachable ?? 0), finished.needsAttention,
+                    rollout,
                 ])
         case .hookStarted, .hookFinished, .pushedAhead, .batchStarted, .pingFailed,
-            .stepFinished, .observed, .note,
-            .hostFailed, .stopping, .interrupted, .paused, .progress:
+            .stepFinished, .observed, .note, .retrying, .hostFailed, .stopping, .interrupted,
+            .paused, .progress:
             break
         }
     }

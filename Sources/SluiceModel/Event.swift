@@ -33,6 +33,8 @@ package struct Event: Sendable, Hashable {
         case stepFinished(StepFinished)
         /// What a resumed rollout saw of a host that was in hand, and what it makes of it.
         case observed(Observed)
+        /// What failed is done again: the playbook allows it so often.
+        case retrying(Retrying)
         /// Something that a reader of the journal should know about a host's step.
         case note(Note)
         case hostFailed(HostFailed)
@@ -96,10 +98,42 @@ extension Event {
     package struct HookStarted: Sendable, Hashable, Codable {
         package var hook: String
         package var place: String
+        /// `nil` for the rollout's own.
+        package var host: String? = nil
 
-        package init(hook: String, place: String) {
+        package init(hook: String, place: String, host: String? = nil) {
             self.hook = hook
             self.place = place
+            self.host = host
+        }
+    }
+
+    package struct Retrying: Sendable, Hashable, Codable {
+        /// `nil` for the rollout's own hooks.
+        package var host: String? = nil
+        /// `nil` for a hook that belongs to no step.
+        package var step: Step? = nil
+        /// The hook's name, if it is one.
+        package var hook: String? = nil
+        /// Which attempt failed, from 1.
+        package var attempt: Int
+        /// Attempts in all.
+        package var of: Int
+        package var reason: String
+        /// The pause before the next one.
+        package var delay: TimeSpan
+
+        package init(
+            host: String? = nil, step: Step? = nil, hook: String? = nil, attempt: Int, of: Int,
+            reason: String, delay: TimeSpan
+        ) {
+            self.host = host
+            self.step = step
+            self.hook = hook
+            self.attempt = attempt
+            self.of = of
+            self.reason = reason
+            self.delay = delay
         }
     }
 
@@ -219,12 +253,18 @@ extension Event {
         package var place: String
         package var succeeded: Bool
         package var detail: String? = nil
+        /// `nil` for the rollout's own.
+        package var host: String? = nil
 
-        package init(hook: String, place: String, succeeded: Bool, detail: String? = nil) {
+        package init(
+            hook: String, place: String, succeeded: Bool, detail: String? = nil,
+            host: String? = nil
+        ) {
             self.hook = hook
             self.place = place
             self.succeeded = succeeded
             self.detail = detail
+            self.host = host
         }
     }
 
@@ -265,10 +305,12 @@ extension Event {
         package var message: String
         package var remedy: String
         package var reaction: Reaction
+        /// Set where the host could not be reached: what it would have said is not known.
+        package var unreachable: Bool? = nil
 
         package init(
             host: String, step: Step, path: Path = .forward, message: String, remedy: String,
-            reaction: Reaction
+            reaction: Reaction, unreachable: Bool? = nil
         ) {
             self.host = host
             self.step = step
@@ -276,6 +318,7 @@ extension Event {
             self.message = message
             self.remedy = remedy
             self.reaction = reaction
+            self.unreachable = unreachable
         }
     }
 
@@ -286,6 +329,8 @@ extension Event {
         case restored
         /// Failed before anything was changed; never left service.
         case failedInService = "failed_in_service"
+        /// Could not be reached before anything was done to it.
+        case unreachable
         /// Never begun.
         case untouched
         /// Not in service, or not known to be: a person has to look.
@@ -363,10 +408,12 @@ extension Event {
         package var failed: Int
         package var untouched: Int
         package var needsAttention: Int
+        /// Absent where there is none; not among `failed`.
+        package var unreachable: Int? = nil
 
         package init(
             result: RolloutResult, took: TimeSpan, deployed: Int, failed: Int, untouched: Int,
-            needsAttention: Int
+            needsAttention: Int, unreachable: Int? = nil
         ) {
             self.result = result
             self.took = took
@@ -374,6 +421,7 @@ extension Event {
             self.failed = failed
             self.untouched = untouched
             self.needsAttention = needsAttention
+            self.unreachable = unreachable
         }
     }
 

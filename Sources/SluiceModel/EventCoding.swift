@@ -16,6 +16,7 @@ extension Event: Codable {
         ("ping_failed", { .pingFailed(try PingFailed(from: $0)) }),
         ("step_finished", { .stepFinished(try StepFinished(from: $0)) }),
         ("observed", { .observed(try Observed(from: $0)) }),
+        ("retrying", { .retrying(try Retrying(from: $0)) }),
         ("note", { .note(try Note(from: $0)) }),
         ("host_failed", { .hostFailed(try HostFailed(from: $0)) }),
         ("host_finished", { .hostFinished(try HostFinished(from: $0)) }),
@@ -68,6 +69,7 @@ extension Event: Codable {
         case .pingFailed: "ping_failed"
         case .stepFinished: "step_finished"
         case .observed: "observed"
+        case .retrying: "retrying"
         case .note: "note"
         case .hostFailed: "host_failed"
         case .hostFinished: "host_finished"
@@ -91,6 +93,7 @@ extension Event: Codable {
         case .pingFailed(let value): value
         case .stepFinished(let value): value
         case .observed(let value): value
+        case .retrying(let value): value
         case .note(let value): value
         case .hostFailed(let value): value
         case .hostFinished(let value): value
@@ -109,13 +112,15 @@ extension Event: Codable {
         case .pingFailed(let value): value.host
         case .stepFinished(let value), .pushedAhead(let value): value.host
         case .observed(let value): value.host
+        case .hookStarted(let value): value.host
+        case .hookFinished(let value): value.host
+        case .retrying(let value): value.host
         case .note(let value): value.host
         case .hostFailed(let value): value.host
         case .hostFinished(let value): value.host
         case .progress(let value): value.host
-        case .rolloutStarted, .resumed, .hookStarted, .hookFinished, .batchStarted, .stopping,
-            .interrupted,
-            .paused, .rolloutFinished:
+        case .rolloutStarted, .resumed, .batchStarted, .stopping, .interrupted, .paused,
+            .rolloutFinished:
             nil
         }
     }

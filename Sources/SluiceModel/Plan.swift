@@ -3,7 +3,9 @@
 /// `plan` prints it and `deploy` runs it; neither adds anything that is not in here.
 package struct Plan: Sendable, Hashable, Codable {
     /// Raised when a field changes its meaning; readers refuse a newer one.
-    package static let currentFormat = 1
+    ///
+    /// 2: `budget` is written as in a playbook.
+    package static let currentFormat = 2
 
     package var format: Int = Plan.currentFormat
     package var createdAt: Timestamp
@@ -26,6 +28,8 @@ package struct Plan: Sendable, Hashable, Codable {
     /// are not in the batch unless the playbook says `min_available`.
     package var batchMinimums: [Int] = []
     package var admitWithin: TimeSpan
+    /// How long a host that can't be reached is tried again within one step; 30 s if `nil`.
+    package var reconnectWithin: TimeSpan? = nil
     package var onFailure: FailureAction
     package var beforeRollout: [Hook] = []
     package var afterRollout: [Hook] = []
@@ -38,7 +42,8 @@ package struct Plan: Sendable, Hashable, Codable {
         release: ReleaseArtifact, inputs: [InputDigest] = [], hosts: [HostPlan],
         peers: [HostSpec] = [], batches: [[String]], budget: FailureBudget, minAvailable: Int,
         batchMinimums: [Int] = [],
-        admitWithin: TimeSpan, onFailure: FailureAction, beforeRollout: [Hook] = [],
+        admitWithin: TimeSpan, reconnectWithin: TimeSpan? = nil, onFailure: FailureAction,
+        beforeRollout: [Hook] = [],
         afterRollout: [Hook] = [], surveyed: Bool, warnings: [String] = []
     ) {
         self.format = format
@@ -54,6 +59,7 @@ package struct Plan: Sendable, Hashable, Codable {
         self.minAvailable = minAvailable
         self.batchMinimums = batchMinimums
         self.admitWithin = admitWithin
+        self.reconnectWithin = reconnectWithin
         self.onFailure = onFailure
         self.beforeRollout = beforeRollout
         self.afterRollout = afterRollout
@@ -210,6 +216,7 @@ package struct RemoteCommand: Sendable, Hashable, Codable {
         case restoreActivate = "restore_activate"
         case restoreStart = "restore_start"
         case lock, renew, unlock, observe
+        case endUpload = "end_upload"
     }
 
     package enum Effect: String, Sendable, Hashable, Codable {

@@ -13,6 +13,8 @@ package struct Play: Sendable, Hashable, Codable {
     package var minAvailable: BatchSize? = nil
     /// How long admission waits for enough other hosts before the rollout stops.
     package var admitWithin: TimeSpan = .seconds(60)
+    /// How long a host that can't be reached is tried again within one step; 30 s if `nil`.
+    package var reconnectWithin: TimeSpan? = nil
     package var onFailure: FailureAction = .restore
     package var beforeRollout: [Hook] = []
     package var afterRollout: [Hook] = []
@@ -21,8 +23,8 @@ package struct Play: Sendable, Hashable, Codable {
         name: String, pattern: String, hosts: [HostSpec], peers: [HostSpec] = [],
         serial: [BatchSize] = [.count(1)], budget: FailureBudget = .count(0),
         minAvailable: BatchSize? = nil, admitWithin: TimeSpan = .seconds(60),
-        onFailure: FailureAction = .restore, beforeRollout: [Hook] = [],
-        afterRollout: [Hook] = []
+        reconnectWithin: TimeSpan? = nil, onFailure: FailureAction = .restore,
+        beforeRollout: [Hook] = [], afterRollout: [Hook] = []
     ) {
         self.name = name
         self.pattern = pattern
@@ -32,6 +34,7 @@ package struct Play: Sendable, Hashable, Codable {
         self.budget = budget
         self.minAvailable = minAvailable
         self.admitWithin = admitWithin
+        self.reconnectWithin = reconnectWithin
         self.onFailure = onFailure
         self.beforeRollout = beforeRollout
         self.afterRollout = afterRollout
@@ -154,7 +157,10 @@ package enum BatchSize: Sendable, Hashable, Codable, CustomStringConvertible {
 }
 
 /// How many hosts of the whole run may fail; more than that stops the rollout.
-package enum FailureBudget: Sendable, Hashable, Codable, CustomStringConvertible {
+///
+/// A host that could not be reached in its turn counts as well as one that failed. One that was
+/// sick before, and is therefore left out of the run, counts for capacity alone.
+package enum FailureBudget: Sendable, Hashable, CustomStringConvertible {
     case count(Int)
     case percent(Double)
 
@@ -171,6 +177,70 @@ package enum FailureBudget: Sendable, Hashable, Codable, CustomStringConvertible
         case .count(let limit): "max_fail \(limit)"
         case .percent(let limit): "max_fail_percentage \(BatchSize.percent(limit))"
         }
+    }
+}
+
+/// `{"max_fail": 0}` or `{"max_fail_percentage": 20}`, as in a playbook.
+extension FailureBudget: Codable {
+    private enum Key: String, CodingKey {
+        case count = "max_fail"
+        case percent = "max_fail_percentage"
+    }
+
+    /// What plans of format 1 have: `{"count": {"_0": 0}}`.
+    private enum FormerKey: String, CodingKey {
+        case count, percent
+    }
+
+    private enum FormerValue: String, CodingKey {
+        case value = "_0"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        if let limit = try container.decodeIfPresent(Double.self, forKey: .percent) {
+            self = .percent(limit)
+        } else if container.contains(.count) {
+            self = .count(try container.decode(Int.self, forKey: .count))
+        } else {
+            let former = try decoder.container(keyedBy: FormerKey.self)
+            let isPercent = former.contains(.percent)
+            let value = try former.nestedContainer(
+                keyedBy: FormerValue.self, forKey: isPercent ? .percent : .count)
+            self =
+                isPercent
+                ? .percent(try value.decode(Double.self, forKey: .value))
+                : .count(try value.decode(Int.self, forKey: .value))
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        switch self {
+        case .count(let limit): try container.encode(limit, forKey: .count)
+        case .percent(let limit): try container.encode(limit, forKey: .percent)
+        }
+    }
+}
+
+/// How often something that failed is done again, and after which pause.
+///
+/// Only for what can be repeated safely: the push, which looks first for what is there, and hooks
+/// of which the playbook says so. Signals, stops, moves of `current` and starts are never repeated
+/// unseen.
+package struct RetryPolicy: Sendable, Hashable, Codable, CustomStringConvertible {
+    /// Attempts after the first.
+    package var retries: Int
+    package var delay: TimeSpan
+
+    package init(retries: Int, delay: TimeSpan = .seconds(5)) {
+        self.retries = retries
+        self.delay = delay
+    }
+
+    /// For plans: `up to 2 times again if it fails, 5s apart`.
+    package var description: String {
+        "up to \(retries) time\(retries == 1 ? "" : "s") again if it fails, \(delay) apart"
     }
 }
 
@@ -232,12 +302,18 @@ package struct ArtifactSpec: Sendable, Hashable, Codable {
     package var push: Push = .drained
     /// Releases that stay on the host, the running one and its predecessor among them.
     package var keep: Int = 5
+    /// How often a push that failed is begun anew; `nil` for not at all.
+    package var retry: RetryPolicy? = nil
 
-    package init(source: String, root: String, push: Push = .drained, keep: Int = 5) {
+    package init(
+        source: String, root: String, push: Push = .drained, keep: Int = 5,
+        retry: RetryPolicy? = nil
+    ) {
         self.source = source
         self.root = root
         self.push = push
         self.keep = keep
+        self.retry = retry
     }
 
     package var currentLink: String { root + "/current" }
@@ -345,12 +421,18 @@ package struct Hook: Sendable, Hashable, Codable {
     package var place: Place
     package var command: String
     package var timeout: TimeSpan = .seconds(60)
+    /// How often it runs again after a failure; `nil` for not at all.
+    package var retry: RetryPolicy? = nil
 
-    package init(name: String, place: Place, command: String, timeout: TimeSpan = .seconds(60)) {
+    package init(
+        name: String, place: Place, command: String, timeout: TimeSpan = .seconds(60),
+        retry: RetryPolicy? = nil
+    ) {
         self.name = name
         self.place = place
         self.command = command
         self.timeout = timeout
+        self.retry = retry
     }
 }
 

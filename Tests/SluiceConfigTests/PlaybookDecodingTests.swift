@@ -20,7 +20,7 @@ struct PlaybookDecodingTests {
                     name: "gateway", pattern: "gateway", hosts: play.hosts))
     }
 
-    @Test("Every key of design section 7")
+    @Test("Every key of a play")
     func everything() throws {
         let text = """
             - name: Roll out gw
@@ -30,6 +30,7 @@ struct PlaybookDecodingTests {
               max_fail_percentage: 12.5
               min_available: "0%"
               admit_within: 2m
+              reconnect_within: 3m
               become: yes
               become_user: deploy
               service:
@@ -39,7 +40,7 @@ struct PlaybookDecodingTests {
                 manager: pidfile
                 pidfile: /run//gw.pid
                 start: "cd /srv && ./start ${#x} {% y %}"
-              artifact: { source: /abs/a.tar.gz, root: /srv/gw/, push: ahead, keep: 3 }
+              artifact: { source: /abs/a.tar.gz, root: /srv/gw/, push: ahead, keep: 3, retries: 2, delay: 0 }
               health_check:
                 preset: aliyun-clb
                 method: GET
@@ -67,7 +68,7 @@ struct PlaybookDecodingTests {
               on_failure: halt
               hooks:
                 before_rollout: [{ run: a }]
-                before_host: [{ shell: b, name: B }]
+                before_host: [{ shell: b, name: B, retries: 3 }]
                 after_host: [{ shell: "c\\nd" }]
                 after_rollout: [{ run: e, timeout: 5m }]
                 on_failure: [{ run: f }]
@@ -92,7 +93,8 @@ struct PlaybookDecodingTests {
                     name: "gw", address: "10.0.0.1", port: 8080, control: .pidfile,
                     pidfile: "/run/gw.pid", start: "cd /srv && ./start ${#x} {% y %}"),
                 artifact: ArtifactSpec(
-                    source: "/abs/a.tar.gz", root: "/srv/gw", push: .ahead, keep: 3),
+                    source: "/abs/a.tar.gz", root: "/srv/gw", push: .ahead, keep: 3,
+                    retry: RetryPolicy(retries: 2, delay: .zero)),
                 healthChecks: [check],
                 drain: DrainPolicy(
                     signal: "USR1", confirmWithin: .seconds(1), wait: .fixed(.seconds(60)),
@@ -103,7 +105,11 @@ struct PlaybookDecodingTests {
                     release: .init(path: "/version", contains: "1.10")),
                 readmit: .fixed(.seconds(90)), soak: .milliseconds(1500),
                 hooks: HostHooks(
-                    before: [Hook(name: "B", place: .host, command: "b")],
+                    before: [
+                        Hook(
+                            name: "B", place: .host, command: "b",
+                            retry: RetryPolicy(retries: 3, delay: .seconds(5)))
+                    ],
                     after: [Hook(name: "c", place: .host, command: "c\nd")],
                     onFailure: [Hook(name: "f", place: .controller, command: "f")]))
         }
@@ -112,7 +118,8 @@ struct PlaybookDecodingTests {
                 == Play(
                     name: "Roll out gw", pattern: "gateway", hosts: [spec("gw-2"), spec("gw-1")],
                     serial: [.count(1), .count(5), .percent(50)], budget: .percent(12.5),
-                    minAvailable: .percent(0), admitWithin: .seconds(120), onFailure: .halt,
+                    minAvailable: .percent(0), admitWithin: .seconds(120),
+                    reconnectWithin: .seconds(180), onFailure: .halt,
                     beforeRollout: [Hook(name: "a", place: .controller, command: "a")],
                     afterRollout: [
                         Hook(name: "e", place: .controller, command: "e", timeout: .seconds(300))

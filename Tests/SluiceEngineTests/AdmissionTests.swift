@@ -37,10 +37,10 @@ import Testing
             required: 2, results: ["a": probe(.passing, 200), "b": probe(.failing, 503)], out: [])
         #expect(
             admission.refusal
-                == "1 other hosts are in service and 2 are required; not passing: b (503)")
+                == "1 other host is in service and 2 are required; not passing: b (503)")
         #expect(
             Admission(required: 1, results: [:], out: []).refusal
-                == "0 other hosts are in service and 1 are required")
+                == "0 other hosts are in service and 1 is required")
     }
 
     /// The hosts of a batch ask at the same time: the last to be admitted sees the others out.

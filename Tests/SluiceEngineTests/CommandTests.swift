@@ -127,7 +127,7 @@ import Testing
             ("prune, odd previous", commands.prune(previous: "it's $1")),
             ("prune, no previous", commands.prune(previous: nil)),
             ("lock", commands.lock()), ("renew", commands.renew()), ("unlock", commands.unlock()),
-            ("observe", commands.observe()),
+            ("observe", commands.observe()), ("end upload", commands.endUpload()),
         ]
     }
 

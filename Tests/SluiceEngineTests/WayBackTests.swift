@@ -26,7 +26,7 @@ import Testing
         world.faults = { world, _, command in
             if command.role == .start { started = started ?? world.now }
             guard command.role == .inspect, let since = started,
-                world.now - since < .seconds(40), world.hosts["h1"]?.running == "v2"
+                world.now - since < .seconds(75), world.hosts["h1"]?.running == "v2"
             else { return nil }
             return .unreachable(reason: "no route", remedy: "wait")
         }

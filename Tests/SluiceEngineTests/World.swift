@@ -41,6 +41,9 @@ struct World {
     var faults: (inout World, String, RemoteCommand) -> CommandOutcome? = { _, _, _ in nil }
     var sick: Set<String> = []
     var hookFailures: Set<String> = []
+    /// How often a hook still fails before it succeeds.
+    var hookFailuresLeft: [String: Int] = [:]
+    var hookRuns: [(name: String, host: String?, attempt: String?, at: Timestamp)] = []
     var interruptAt: [Timestamp] = []
     var requests: [(at: Timestamp, request: Rollout.Request)] = []
     /// Called before each input is handled.
@@ -55,6 +58,8 @@ struct World {
     var unreachable = false
     /// Probes from here get no answer from these, and the balancer's do.
     var cutOff: Set<String> = []
+    /// Can't be reached at all: no command arrives, and no probe from here.
+    var down: Set<String> = []
     var maxOut = 0
     /// How many controllers there have been.
     var process = 0
@@ -223,14 +228,17 @@ struct World {
             if command.role == .terminate { owedWhileStopping.append(host.owesReadmission) }
             // S4: the intent comes with the effect or before it; for the locks of a resumed
             // rollout it is the record of the resume.
-            let isRelock = command.role == .lock && after.mode != nil
+            let isRelock = [.lock, .endUpload].contains(command.role) && after.mode != nil
             if host.step == nil, host.failure == nil, !isRelock {
                 violations.append("S4: \(command.role)")
             }
             switch command.role {
             case .terminate, .stop, .kill:
                 let window = plan.host(name)?.windows.drain.total ?? .zero
-                if real.pid != nil, real.failingSince.map({ now - $0 < window }) ?? true {
+                // The script itself refuses to stop another process than was checked.
+                if real.pid != nil, isSame(command, real),
+                    real.failingSince.map({ now - $0 < window }) ?? true
+                {
                     violations.append(
                         "S7: \(name) got \(command.role) before its drain window had passed")
                 }
@@ -265,7 +273,9 @@ struct World {
             var copy = self
             let fault = faults(&copy, name, command)
             self = copy
-            push(.command(ticket, fault ?? answer(name, command, plan)), after: delay)
+            let lost = CommandOutcome.unreachable(reason: "no route", remedy: "wait")
+            let outcome = fault ?? (down.contains(name) ? lost : answer(name, command, plan))
+            push(.command(ticket, outcome), after: delay)
         case .probe(let ticket):
             guard let name = ticket.host else { return }
             push(.probe(ticket, probe(name)), after: delay)
@@ -280,8 +290,11 @@ struct World {
         case .probePeers(let ticket, let names):
             let results = Dictionary(uniqueKeysWithValues: names.map { ($0, probe($0)) })
             push(.peers(ticket, results), after: delay)
-        case .hook(let ticket, let hook, _):
-            let failure = hookFailures.contains(hook.name) ? "status 1" : nil
+        case .hook(let ticket, let hook, let environment):
+            hookRuns.append((hook.name, ticket.host, environment["SLUICE_ATTEMPT"], now))
+            let left = hookFailuresLeft[hook.name] ?? 0
+            hookFailuresLeft[hook.name] = max(0, left - 1)
+            let failure = hookFailures.contains(hook.name) || left > 0 ? "status 1" : nil
             push(.hook(ticket, failure: failure), after: delay)
         case .timer(let ticket, let span):
             push(.timer(ticket), after: span)
@@ -290,7 +303,7 @@ struct World {
             for command in commands {
                 if command.role == .lock {
                     hosts[name]?.lock = process
-                } else if hosts[name]?.lock == process {
+                } else if hosts[name]?.lock == process, !down.contains(name) {
                     hosts[name]?.lock = nil
                 }
             }
@@ -319,7 +332,7 @@ struct World {
         if unreachable {
             return ProbeResult(verdict: .unknown, error: "no connection", took: took)
         }
-        if cutOff.contains(name) {
+        if cutOff.contains(name) || down.contains(name) {
             return ProbeResult(verdict: .failing, error: "no answer in time", took: took)
         }
         guard let host = hosts[name], host.pid != nil, !sick.contains(name) else {
@@ -386,9 +399,12 @@ struct World {
             } else if !host.ignoresSignal {
                 host.latched = true
             }
-        case .terminate, .stop:
+        case .terminate, .stop, .kill:
+            guard isSame(command, host) else {
+                return .failed(status: ScriptStatus.processChanged, message: "changed")
+            }
+            if command.role == .kill { host.pid = nil }
             if !host.ignoresTerm { host.pid = nil }
-        case .kill: host.pid = nil
         case .unpack: host.releases[release.id] = release.sha256
         case .activate: host.current = release.id
         case .restoreActivate: host.current = "v1"
@@ -400,7 +416,7 @@ struct World {
             host.running = host.current
             host.latched = false
             host.latchesAt = nil
-        case .preparePush, .receive, .prune, .hook, .survey, .renew, .unlock: break
+        case .preparePush, .receive, .prune, .hook, .survey, .renew, .unlock, .endUpload: break
         }
         return .succeeded([:])
     }

@@ -35,12 +35,22 @@ import Testing
                     took: .milliseconds(1), detail: "d\n\"é\u{301}", process: process)),
             "step_finished", "a", true
         ),
+        (
+            .hookStarted(.init(hook: "h", place: "on_failure", host: "a")), "hook_started", "a",
+            true
+        ),
+        (
+            .retrying(
+                .init(
+                    host: "a", step: .push, hook: "h", attempt: 1, of: 3, reason: "r",
+                    delay: .seconds(5))), "retrying", "a", true
+        ),
         (.note(.init(host: "a", level: .warning, text: "t")), "note", "a", true),
         (
             .hostFailed(
                 .init(
                     host: "a", step: .start, path: .restore, message: "m", remedy: "r",
-                    reaction: .inService)), "host_failed", "a", true
+                    reaction: .inService, unreachable: true)), "host_failed", "a", true
         ),
         (
             .hostFinished(
@@ -55,7 +65,7 @@ import Testing
             .rolloutFinished(
                 .init(
                     result: .needsAttention, took: .seconds(9), deployed: 1, failed: 2,
-                    untouched: 3, needsAttention: 4)), "rollout_finished", nil, true
+                    untouched: 3, needsAttention: 4, unreachable: 5)), "rollout_finished", nil, true
         ),
         (
             .progress(
@@ -91,6 +101,35 @@ import Testing
                 == #"{"host":"a","path":"forward","process":{"bootID":"b-1","executable":"#
                 + #""/srv/app/releases/v1/app","pid":4711,"startTicks":88},"schema":1,"seq":3,"#
                 + #""step":"ping_off","ts":"1970-01-01T00:00:00.000Z","type":"step_started"}"#)
+    }
+
+    /// Journals of before have neither a reason nor a host in them.
+    @Test func eventsOfBeforeAreRead() throws {
+        let head = #"{"schema":1,"seq":1,"ts":"1970-01-01T00:00:00.000Z","type":"#
+        let texts: [(String, Event.Kind)] = [
+            (
+                #""host_failed","host":"a","step":"start","path":"forward","message":"m","#
+                    + #""remedy":"r","reaction":"restore"}"#,
+                .hostFailed(
+                    .init(host: "a", step: .start, message: "m", remedy: "r", reaction: .restore))
+            ),
+            (
+                #""hook_started","hook":"h","place":"before_rollout"}"#,
+                .hookStarted(.init(hook: "h", place: "before_rollout"))
+            ),
+            (
+                #""rollout_finished","result":"failed","took":"1s","deployed":0,"failed":1,"#
+                    + #""untouched":0,"needsAttention":0}"#,
+                .rolloutFinished(
+                    .init(
+                        result: .failed, took: .seconds(1), deployed: 0, failed: 1, untouched: 0,
+                        needsAttention: 0))
+            ),
+        ]
+        for (text, kind) in texts {
+            let event = try JSONDecoder().decode(Event.self, from: Data((head + text).utf8))
+            #expect(event.kind == kind)
+        }
     }
 
     @Test func fieldsThatAReaderDoesNotKnowAreIgnored() throws {

@@ -74,6 +74,27 @@ import Testing
         #expect(FailureBudget.count(2).description == "max_fail 2")
         #expect(FailureBudget.percent(10).description == "max_fail_percentage 10%")
     }
+
+    /// As in a playbook; and as plans of format 1 have it.
+    @Test(arguments: [
+        (#"{"max_fail":0}"#, FailureBudget.count(0), true),
+        (#"{"max_fail":7}"#, .count(7), true),
+        (#"{"max_fail_percentage":20}"#, .percent(20), true),
+        (#"{"max_fail_percentage":12.5}"#, .percent(12.5), true),
+        (#"{"count":{"_0":3}}"#, .count(3), false),
+        (#"{"percent":{"_0":20}}"#, .percent(20), false),
+    ]) func inAPlan(text: String, budget: FailureBudget, isCurrent: Bool) throws {
+        #expect(try JSONDecoder().decode(FailureBudget.self, from: Data(text.utf8)) == budget)
+        guard isCurrent else { return }
+        #expect(String(decoding: try JSONEncoder().encode(budget), as: UTF8.self) == text)
+    }
+
+    @Test(arguments: ["{}", "0", #"{"count":0}"#, #"{"max_fail":"0"}"#, #"{"max_fails":1}"#])
+    func whatIsNoBudget(text: String) {
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(FailureBudget.self, from: Data(text.utf8))
+        }
+    }
 }
 
 @Suite struct HealthCheckPresetTests {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import SluiceModel
 
-/// The sums of DESIGN section 4, worked out by hand.
+/// The drain and the readmission window, worked out by hand from the balancer's figures.
 @Suite struct WindowsTests {
     private let measured = TimeSpan.milliseconds(10)
 
@@ -134,8 +134,9 @@ import Testing
         #expect(window.total == .zero)
     }
 
-    /// The formula holds against a balancer that probes as DESIGN section 4 says, whenever the
-    /// host begins to fail: never out later than the window, never sooner than the shortest.
+    /// The formula holds against a balancer that schedules a probe when the last one has ended and
+    /// counts anew after a good answer, whenever the host begins to fail: never out later than the
+    /// window, never sooner than the shortest.
     @Test(arguments: [1, 2, 3, 5], [TimeSpan.milliseconds(500), .seconds(2)])
     func
         aModelledBalancerIsNeverLater(fall: Int, fast: TimeSpan)

@@ -431,6 +431,27 @@ extension Fixtures {
                 .init(
                     host: "gw-1", step: .stop, message: "the process \"4241\" is another one now",
                     remedy: "look at it: ps -p 4241", reaction: .inService)))
+        recorder.record(
+            .retrying(
+                .init(
+                    host: "gw-2", step: .push, attempt: 1, of: 3,
+                    reason: "the push failed: checksum mismatch", delay: .seconds(5))))
+        recorder.record(
+            .retrying(
+                .init(
+                    hook: "open the gate", attempt: 2, of: 3, reason: "it ended with status 7",
+                    delay: .seconds(5))))
+        recorder.record(
+            .hostFailed(
+                .init(
+                    host: "gw-2", step: .lock, message: "no route to host",
+                    remedy: "check the connection to the host", reaction: .inService,
+                    unreachable: true)))
+        recorder.record(
+            .hostFinished(
+                .init(
+                    host: "gw-2", result: .unreachable, releaseBefore: "v1", releaseAfter: "v1",
+                    took: .seconds(30))))
         recorder.record(.interrupted(.init(level: 1, signal: "SIGTERM")))
         recorder.record(.stopping(.init(reason: "SIGTERM")))
         recorder.record(

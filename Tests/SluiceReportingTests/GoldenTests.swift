@@ -58,7 +58,7 @@ struct GoldenTests {
         let events = Fixtures.everyType(plan)
         let lines = try events.map { try JSONLines.encode($0) }
         try expectGolden(lines.joined(separator: "\n") + "\n", "events.jsonl.txt")
-        #expect(Set(events.map(\.typeName)).count == 14)
+        #expect(Set(events.map(\.typeName)).count == 15)
     }
 
     @Test(arguments: ["succeeded", "restored", "needs-attention", "every-type"])

@@ -133,7 +133,7 @@ struct ReportTests {
 
     @Test func newerPlansAreRefused() throws {
         let text = try PlanJSON.encode(plan)
-            .replacing("\"format\" : 1", with: "\"format\" : 2, \"hosts_v2\" : 0")
+            .replacing("\"format\" : 2", with: "\"format\" : 3, \"hosts_v3\" : 0")
         let error = #expect(throws: ReportingError.self) { try PlanJSON.decode(text) }
         #expect(error?.code == .newerFormat)
         #expect(error?.remedy.isEmpty == false)

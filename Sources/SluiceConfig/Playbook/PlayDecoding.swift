@@ -26,7 +26,15 @@ extension PlaySection {
         let section = try section("artifact")
         return ArtifactSpec(
             source: try section.text("source"), root: try section.text("root"),
-            push: try section.word("push"), keep: try section.integer("keep"))
+            push: try section.word("push"), keep: try section.integer("keep"),
+            retry: try section.retry())
+    }
+
+    /// The keys `retries` and `delay` of what can be done again.
+    private func retry() throws(Failure) -> RetryPolicy? {
+        let retries = try integer("retries")
+        let delay = try duration("delay")
+        return retries == 0 ? nil : RetryPolicy(retries: retries, delay: delay)
     }
 
     func healthChecks() throws(Failure) -> [HealthCheck] {
@@ -130,7 +138,8 @@ extension PlaySection {
             hooks.append(
                 Hook(
                     name: try section.textIfWritten("name") ?? Self.title(of: command),
-                    place: place, command: command, timeout: try section.duration("timeout")))
+                    place: place, command: command, timeout: try section.duration("timeout"),
+                    retry: try section.retry()))
         }
         return hooks
     }

@@ -173,6 +173,8 @@ extension PlayTemplate {
             serial: try shared.batchSizes("serial"), budget: try shared.budget(),
             minAvailable: try shared.minAvailable(),
             admitWithin: try shared.duration("admit_within"),
+            reconnectWithin: shared.writes("reconnect_within")
+                ? try shared.duration("reconnect_within") : nil,
             onFailure: try shared.word("on_failure"),
             beforeRollout: try shared.hooks("before_rollout"),
             afterRollout: try shared.hooks("after_rollout"))

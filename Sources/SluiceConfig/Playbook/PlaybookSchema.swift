@@ -21,7 +21,8 @@ enum PlaybookSchema {
                 + " entry repeats. A percentage is of the play's hosts, rounded down, at least 1."),
         SchemaKey(
             "max_fail", .integer(0...Int.max), .optional(default: "0"), example: "1",
-            "Hosts of the whole run that may fail; one more stops the rollout."),
+            "Hosts of the whole run that may fail, or be out of reach in their turn; one more stops"
+                + " the rollout."),
         SchemaKey(
             "max_fail_percentage", .number(0...100), .absent("`max_fail` counts"), example: "10",
             "The same as a share of the play's hosts, of the whole run and not of a batch."),
@@ -34,6 +35,11 @@ enum PlaybookSchema {
             "admit_within", .duration(atLeast: .milliseconds(1)), .optional(default: "60s"),
             example: "2m",
             "How long to wait for enough other hosts before the rollout stops."),
+        SchemaKey(
+            "reconnect_within", .duration(atLeast: .milliseconds(1)),
+            .absent("30s, or the step's own limit where that is longer"), example: "3m",
+            "How long a host that can't be reached any more is tried again within a step: longer"
+                + " than it takes to boot, if a reboot is to be waited for."),
         SchemaKey(
             "balancer",
             .choice(
@@ -154,6 +160,14 @@ enum PlaybookSchema {
         SchemaKey(
             "keep", .integer(2...Int.max), .optional(default: "5"), example: "3",
             "Releases that stay on a host; the running one and its predecessor always do."),
+        SchemaKey(
+            "retries", .integer(0...100), .optional(default: "0"), example: "2",
+            "How often a push that failed is begun again, after a look at what is there. One whose"
+                + " outcome is unknown is begun again twice in any case; one that would end in the"
+                + " same way, never."),
+        SchemaKey(
+            "delay", .duration(atLeast: .zero), .optional(default: "5s"), example: "30s",
+            "The pause before that, where `retries` is written."),
     ]
 
     static let healthCheck: [SchemaKey] = [
@@ -312,6 +326,13 @@ enum PlaybookSchema {
         SchemaKey(
             "timeout", .duration(atLeast: .milliseconds(1)), .optional(default: "60s"),
             example: "5m", "How long it may take; then it is stopped and has failed."),
+        SchemaKey(
+            "retries", .integer(0...100), .optional(default: "0"), example: "2",
+            "How often it runs again after a failure. Write it only where running it twice does no"
+                + " harm; `run` sees which attempt it is in `SLUICE_ATTEMPT`."),
+        SchemaKey(
+            "delay", .duration(atLeast: .zero), .optional(default: "5s"), example: "30s",
+            "The pause before that."),
     ]
 
     private static let fatalSignals: [String: Complaint] = Dictionary(

@@ -14,7 +14,7 @@ extension RemoteCommands {
         "SLUICE_TOKEN", "SLUICE_ROLLOUT", "SLUICE_CONTROLLER", "SLUICE_USER", "SLUICE_LEASE",
     ]
 
-    private var state: String { Shell.quote(artifact.root + "/.sluice") }
+    var state: String { Shell.quote(artifact.root + "/.sluice") }
 
     // MARK: The guard
 
@@ -59,7 +59,7 @@ extension RemoteCommands {
 
     /// `alive FILE`: does the process still run that the file's name gives? `busy`: does any
     /// changing command?
-    private static let alive = """
+    static let alive = """
         alive() {
           [ -e "$1" ] || return 1
           set -- "${1##*/}"; set -- "${1#*.}"; set -- "${1#*.}" $(look "${1%%.*}")

@@ -183,7 +183,8 @@ struct HostPlanner {
             summary: there
                 ? "nothing to send: the release is on the host already"
                 : "\(release.bytes) bytes, checked by SHA-256, into releases/\(release.id)"
-                    + (spec.artifact.push == .ahead ? ", before the first drain" : ""),
+                    + (spec.artifact.push == .ahead ? ", before the first drain" : "")
+                    + (spec.artifact.retry.map { "; \($0)" } ?? ""),
             commands: there
                 ? [commands.findRelease()]
                 : [commands.findRelease(), prepare, receive, unpack],
@@ -225,13 +226,17 @@ struct HostPlanner {
         PlannedStep(
             step: step, summary: hooks.map(\.name).joined(separator: ", "),
             commands: hooks.map { hook in
-                switch hook.place {
-                case .host: commands.hook(hook)
-                case .controller:
-                    RemoteCommand(
-                        role: .hook, effect: .change, script: hook.command, deadline: hook.timeout,
-                        purpose: "hook on the controller: \(hook.name)")
-                }
+                var command =
+                    switch hook.place {
+                    case .host: commands.hook(hook)
+                    case .controller:
+                        RemoteCommand(
+                            role: .hook, effect: .change, script: hook.command,
+                            deadline: hook.timeout,
+                            purpose: "hook on the controller: \(hook.name)")
+                    }
+                command.condition = hook.retry?.description
+                return command
             })
     }
 }
@@ -244,4 +249,9 @@ enum Pace {
     static let verify = VerifyPolicy.pace
     static let watch = TimeSpan.milliseconds(500)
     static let admission = TimeSpan.seconds(1)
+
+    /// - Parameter outages: Attempts that did not reach the host, in a row.
+    static func reconnect(_ outages: Int) -> TimeSpan {
+        outages > 3 ? .seconds(5) : .seconds(1 << max(0, outages - 1))
+    }
 }

@@ -91,7 +91,8 @@ package struct Planner: Sendable {
             service: play.hosts.first?.service.name ?? play.name, release: request.release,
             inputs: request.inputs, hosts: hosts, peers: play.peers, batches: batches,
             budget: play.budget, minAvailable: floor ?? minimums.min() ?? 0,
-            batchMinimums: minimums, admitWithin: play.admitWithin, onFailure: play.onFailure,
+            batchMinimums: minimums, admitWithin: play.admitWithin,
+            reconnectWithin: play.reconnectWithin, onFailure: play.onFailure,
             beforeRollout: play.beforeRollout, afterRollout: play.afterRollout,
             surveyed: baselines != nil, warnings: request.warnings)
     }

@@ -13,19 +13,30 @@ package struct Admission: Sendable, Hashable {
     ///   - results: The probes of the other hosts, just made.
     ///   - out: Hosts that this rollout has out of rotation, whatever they answer: the balancer
     ///     may not have noticed yet, in either direction.
-    package init(required: Int, results: [String: ProbeResult], out: Set<String>) {
+    ///   - returning: Hosts that pass again, but not for so long that their balancer must have
+    ///     seen it, with words for that.
+    package init(
+        required: Int, results: [String: ProbeResult], out: Set<String>,
+        returning: [String: String] = [:]
+    ) {
         self.required = required
-        inService = results.filter { $0.value.verdict == .passing && !out.contains($0.key) }
+        let others = results.filter { !out.contains($0.key) }
+        inService = others.filter { $0.value.verdict == .passing && returning[$0.key] == nil }
             .keys.sorted()
-        missing = results.filter { $0.value.verdict != .passing && !out.contains($0.key) }
-            .map { "\($0.key) (\($0.value.text))" }.sorted()
+        missing = others.filter { $0.value.verdict != .passing || returning[$0.key] != nil }
+            .map { "\($0.key) (\(returning[$0.key] ?? $0.value.text))" }.sorted()
     }
 
     package var isGranted: Bool { inService.count >= required }
 
+    private static func count(_ hosts: Int) -> String {
+        hosts == 1 ? "1 other host is" : "\(hosts) other hosts are"
+    }
+
     /// Why not, for people.
     package var refusal: String {
-        "\(inService.count) other hosts are in service and \(required) are required"
+        Self.count(inService.count) + " in service and \(required) "
+            + (required == 1 ? "is" : "are") + " required"
             + (missing.isEmpty ? "" : "; not passing: \(missing.joined(separator: ", "))")
     }
 }
@@ -63,20 +74,63 @@ extension Rollout {
     mutating func peersProbed(
         _ host: String, _ results: [String: ProbeResult], _ turn: inout Turn
     ) {
-        let admission = Admission(required: required, results: results, out: hostsOut)
+        let (returning, isSoon) = watch(host, results, turn)
+        let admission = Admission(
+            required: required, results: results, out: hostsOut, returning: returning)
         if state.stopping != nil {
             finishHost(host, .untouched, &turn)
         } else if admission.isGranted {
             finishStep(
                 host,
-                detail: "\(admission.inService.count) other hosts in service, "
-                    + "\(admission.required) required", &turn)
-        } else if let deadline = activities[host]?.deadline, turn.now >= deadline {
+                detail: "\(admission.inService.count) other host"
+                    + (admission.inService.count == 1 ? "" : "s")
+                    + " in service, \(admission.required) required", &turn)
+        } else if let deadline = activities[host]?.deadline, turn.now >= deadline, !isSoon {
             stop("\(host) was not admitted: \(admission.refusal)", &turn)
             finishHost(host, .untouched, &turn)
         } else {
+            if !admission.missing.isEmpty, activities[host]?.restarts == 0 {
+                activities[host]?.restarts = 1
+                note(
+                    host, .warning,
+                    "it waits, for \(plan.admitWithin) at most: " + admission.refusal, &turn)
+            }
             progress(host, admission.refusal, until: activities[host]?.deadline, &turn)
-            pause(host, .admitPause, for: Pace.admission, &turn)
+            enterPhase(host, .admitPause, &turn) { .timer($0, after: Pace.admission) }
         }
+    }
+
+    /// A host that was seen not to pass is no capacity from its first good answer on, but from the
+    /// end of its readmission window: before that its balancer may not send to it.
+    ///
+    /// - Returns: Those that are not so far yet, and whether all that do not count are among them.
+    private mutating func watch(
+        _ host: String, _ results: [String: ProbeResult], _ turn: Turn
+    ) -> (returning: [String: String], isSoon: Bool) {
+        var returning: [String: String] = [:]
+        var isSoon = true
+        let out = hostsOut
+        for (name, result) in results where !out.contains(name) {
+            guard result.verdict == .passing else {
+                activities[host]?.recovering[name] = .some(nil)
+                isSoon = false
+                continue
+            }
+            guard let seen = activities[host]?.recovering[name] else { continue }
+            let since = seen ?? turn.now
+            activities[host]?.recovering[name] = .some(since)
+            let window = readmissionWindow(of: name)
+            if turn.now - since < window {
+                returning[name] = "passes again, not yet for \(window)"
+            }
+        }
+        return (returning, isSoon && !returning.isEmpty)
+    }
+
+    private func readmissionWindow(of name: String) -> TimeSpan {
+        if let host = plan.host(name) { return host.windows.readmission.total }
+        guard let spec = plan.peers.first(where: { $0.target.name == name }) else { return .zero }
+        if case .fixed(let wait) = spec.readmit { return wait }
+        return Windows.longest(of: spec.healthChecks, measured: nil)?.readmission.total ?? .zero
     }
 }

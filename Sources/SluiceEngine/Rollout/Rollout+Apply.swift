@@ -11,9 +11,23 @@ extension Rollout {
         case .resumed(let value):
             resumed(value)
         case .hookStarted(let value):
+            if let host = value.host {
+                change(host) {
+                    $0.hookInHand = value.hook
+                    $0.hookBegun += 1
+                }
+                return
+            }
             state.hookInHand = value.hook
+            state.hookBegun += 1
         case .hookFinished(let value):
+            if let host = value.host {
+                change(host) { $0.end(value) }
+                return
+            }
             state.hookInHand = nil
+            state.hookBegun = 0
+            state.hookFailures = 0
             state.hooksDone += 1
             if !value.succeeded {
                 if value.place == "after_rollout" {
@@ -21,6 +35,16 @@ extension Rollout {
                 } else {
                     state.beforeHookFailed = true
                 }
+            }
+        case .retrying(let value):
+            if let host = value.host {
+                change(host) {
+                    $0.attempts = value.attempt
+                    $0.hookInHand = nil
+                }
+            } else {
+                state.hookFailures = value.attempt
+                state.hookInHand = nil
             }
         case .batchStarted(let value):
             state.stage = .rolling
@@ -51,6 +75,7 @@ extension Rollout {
         case .pushedAhead(let value):
             change(value.host) {
                 $0.step = nil
+                $0.attempts = 0
                 if value.outcome != .failed {
                     $0.done.insert(.push)
                     $0.mayBeLocked = false
@@ -63,6 +88,7 @@ extension Rollout {
                 $0.isWatched = value.reaction == .watch
                 $0.step = nil
                 $0.phase = .inHand
+                $0.beginHooks()
                 switch value.reaction {
                 case .inService: $0.owesReadmission = false
                 case .watch:
@@ -137,6 +163,22 @@ extension Rollout.HostState {
         }
     }
 
+    /// The next list of hooks begins with its first.
+    mutating func beginHooks() {
+        attempts = 0
+        hooksDone = 0
+        hookInHand = nil
+        hookBegun = 0
+    }
+
+    mutating func end(_ event: Event.HookFinished) {
+        attempts = 0
+        hookInHand = nil
+        hookBegun = 0
+        // Where a failed hook stops its list, it is never passed over.
+        if event.succeeded || event.place == HookPlace.onFailure { hooksDone += 1 }
+    }
+
     mutating func observe(_ event: Event.Observed) {
         step = nil
         mayBeLocked = phase == .inHand
@@ -150,6 +192,7 @@ extension Rollout.HostState {
     mutating func end(_ event: Event.StepFinished, at now: Timestamp) {
         if step == event.step { step = nil }
         if event.outcome != .failed { done.insert(event.step) }
+        beginHooks()
         switch event.step {
         case .stop: stoppedProcess = event.process ?? stoppedProcess
         case .start: pingFailedAt = nil
@@ -163,4 +206,11 @@ extension Rollout.HostState {
             pingFailedAt = nil
         }
     }
+}
+
+/// The words of the playbook for where a host's hooks stand.
+enum HookPlace {
+    static let before = "before_host"
+    static let after = "after_host"
+    static let onFailure = "on_failure"
 }

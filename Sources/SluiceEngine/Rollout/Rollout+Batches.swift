@@ -1,6 +1,6 @@
 import SluiceModel
 
-/// The course of the whole rollout: hooks, batches, the end.
+/// The course of the whole rollout: batches, budget, the end.
 extension Rollout {
     mutating func start(_ turn: inout Turn) {
         guard state.stage == .notStarted else { return }
@@ -24,65 +24,6 @@ extension Rollout {
             rollout: id, service: plan.service, release: plan.release.id,
             hosts: plan.hosts.map(\.name), actor: actor)
     }
-
-    // MARK: The rollout's hooks
-
-    mutating func runRolloutHook(_ hooks: [Hook], _ index: Int, _ turn: inout Turn) {
-        guard index < hooks.count else {
-            hook = nil
-            if allHostsFinished { finish(&turn) } else { pushAhead(&turn) }
-            return
-        }
-        lastTicket += 1
-        hook = RolloutHook(index: index, ticket: lastTicket)
-        let place = allHostsFinished ? "after_rollout" : "before_rollout"
-        if state.hookInHand == hooks[index].name {
-            note(
-                nil, .warning, "the hook '\(hooks[index].name)' had begun before; it runs again",
-                &turn)
-        }
-        emit(.hookStarted(.init(hook: hooks[index].name, place: place)), &turn)
-        turn.decision.effects.append(
-            .hook(
-                Ticket(host: nil, number: lastTicket), hooks[index],
-                environment: hookEnvironment(host: nil)))
-    }
-
-    mutating func rolloutHookEnded(_ ticket: Ticket, failure: String?, _ turn: inout Turn) {
-        guard let running = hook, running.ticket == ticket.number else { return }
-        let isAfter = allHostsFinished
-        let hooks = isAfter ? plan.afterRollout : plan.beforeRollout
-        guard running.index < hooks.count else { return }
-        emit(
-            .hookFinished(
-                .init(
-                    hook: hooks[running.index].name,
-                    place: isAfter ? "after_rollout" : "before_rollout",
-                    succeeded: failure == nil, detail: failure)), &turn)
-        if let failure, !isAfter {
-            hook = nil
-            stop("the hook '\(hooks[running.index].name)' failed: \(failure)", &turn)
-            end(&turn)
-        } else if state.stopping != nil, !isAfter {
-            hook = nil
-            end(&turn)
-        } else {
-            runRolloutHook(hooks, running.index + 1, &turn)
-        }
-    }
-
-    /// What a hook's process sees in its environment; no secret is among it.
-    func hookEnvironment(host: String?) -> [String: String] {
-        var environment = [
-            "SLUICE_ROLLOUT": id, "SLUICE_SERVICE": plan.service,
-            "SLUICE_RELEASE": plan.release.id,
-        ]
-        if let host { environment["SLUICE_HOST"] = host }
-        if let result = hookResult { environment["SLUICE_RESULT"] = result.rawValue }
-        return environment
-    }
-
-    private var hookResult: Event.RolloutResult? { allHostsFinished ? result : nil }
 
     var allHostsFinished: Bool { state.hosts.values.allSatisfy { $0.result != nil } }
 
@@ -172,18 +113,18 @@ extension Rollout {
         if let host = plan.hosts.first(where: { state.hosts[$0.name]?.result == .needsAttention }) {
             return "\(host.name) needs attention: no other host is touched"
         }
-        let failed = failedHosts.count
-        guard plan.budget.isExceeded(failed: failed, of: plan.hosts.count) else { return nil }
-        return "\(failed) of \(plan.hosts.count) hosts failed, which exceeds \(plan.budget)"
-    }
-
-    private var failedHosts: [String] {
-        plan.hosts.map(\.name).filter {
-            switch state.hosts[$0]?.result {
-            case .restored, .failedInService, .needsAttention: true
-            case .deployed, .upToDate, .untouched, nil: false
+        let spent = plan.hosts.compactMap { state.hosts[$0.name] }.filter(\.countsForBudget)
+        let total = plan.hosts.count
+        guard plan.budget.isExceeded(failed: spent.count, of: total) else { return nil }
+        let unreachable = spent.count { $0.failure?.unreachable == true }
+        let failed = spent.count - unreachable
+        let words =
+            switch (failed, unreachable) {
+            case (_, 0): "\(failed) of \(total) hosts failed"
+            case (0, _): "\(unreachable) of \(total) hosts could not be reached"
+            default: "\(failed) of \(total) hosts failed and \(unreachable) could not be reached"
             }
-        }
+        return "\(words), which exceeds \(plan.budget)"
     }
 
     mutating func stop(_ reason: String, _ turn: inout Turn) {
@@ -210,7 +151,7 @@ extension Rollout {
         runRolloutHook(plan.afterRollout, max(0, state.hooksDone - plan.beforeRollout.count), &turn)
     }
 
-    private var result: Event.RolloutResult {
+    var result: Event.RolloutResult {
         let results = state.hosts.values.map(\.result)
         if results.contains(.needsAttention) { return .needsAttention }
         let isComplete = results.allSatisfy { $0 == .deployed || $0 == .upToDate }
@@ -218,7 +159,7 @@ extension Rollout {
         return isComplete && !state.afterHookFailed ? .succeeded : .failed
     }
 
-    private mutating func finish(_ turn: inout Turn) {
+    mutating func finish(_ turn: inout Turn) {
         func count(_ result: Event.HostResult) -> Int {
             state.hosts.values.filter { $0.result == result }.count
         }
@@ -228,6 +169,18 @@ extension Rollout {
                     result: result, took: turn.now - (state.startedAt ?? turn.now),
                     deployed: count(.deployed),
                     failed: count(.restored) + count(.failedInService),
-                    untouched: count(.untouched), needsAttention: count(.needsAttention))), &turn)
+                    untouched: count(.untouched), needsAttention: count(.needsAttention),
+                    unreachable: count(.unreachable) == 0 ? nil : count(.unreachable))), &turn)
+    }
+}
+
+extension Rollout.HostState {
+    /// From the moment that its failure is told, not only once it has been dealt with.
+    fileprivate var countsForBudget: Bool {
+        switch result {
+        case .restored, .failedInService, .unreachable, .needsAttention: true
+        case .deployed, .upToDate, .untouched: false
+        case nil: failure != nil
+        }
     }
 }

@@ -34,6 +34,8 @@ extension Rollout {
         case .hook(let ticket, let failure):
             guard let host = awaited(ticket) else { break }
             hostHookEnded(host, failure: failure, &turn)
+        case .timer(let ticket) where ticket.host == nil:
+            rolloutHookAgain(ticket, &turn)
         case .timer(let ticket):
             guard let host = awaited(ticket) else { break }
             timerFired(host, &turn)
@@ -91,6 +93,7 @@ extension Rollout {
         var activity = activities[host] ?? Activity(phase: phase)
         activity.phase = phase
         activity.ticket = lastTicket
+        activity.isUnreachable = false
         change(&activity)
         activities[host] = activity
         turn.decision.effects.append(effect(Ticket(host: host, number: lastTicket)))
@@ -124,7 +127,7 @@ extension Rollout {
     }
 
     /// Sends a command; one that could not be sent, or a look that did not come back, is sent
-    /// again for a while, which changes nothing on the host.
+    /// again for a while, which changes nothing on the host. Nor does the lock, taken again.
     mutating func send(
         _ host: String, _ command: RemoteCommand, _ phase: Activity.Phase, upload: Bool = false,
         _ turn: inout Turn
@@ -142,7 +145,17 @@ extension Rollout {
     }
 
     /// How long a host that can't be reached is tried again within one step.
-    static let reconnectLimit = TimeSpan.seconds(30)
+    var reconnectLimit: TimeSpan { plan.reconnectWithin ?? .seconds(30) }
+
+    /// A step that has a limit of its own uses it up.
+    private func reconnectEnd(_ activity: Activity, _ turn: Turn) -> Timestamp {
+        let end = turn.now + reconnectLimit
+        switch activity.phase {
+        case .countRead, .exitInspect, .verifyInspect, .readmitInspect, .startLook:
+            return max(end, activity.deadline ?? end)
+        default: return end
+        }
+    }
 
     /// Waits and sends the command again, if that is safe and there is time left.
     private mutating func tryAgain(
@@ -152,16 +165,20 @@ extension Rollout {
         let reason: String
         switch outcome {
         case .unreachable(let text, _, _): reason = text
-        case .unknown(let text) where command.effect == .read: reason = text
+        case .unknown(let text) where command.effect == .read || command.role == .lock:
+            reason = text
         case .succeeded, .failed, .unknown: return false
         }
-        let until = activity.retryUntil ?? turn.now + Self.reconnectLimit
+        let until = activity.retryUntil ?? reconnectEnd(activity, turn)
         guard turn.now < until, state.interrupts < 3 else { return false }
         activities[host]?.retryUntil = until
+        activities[host]?.outages += 1
         // While nobody can look, the balancer may find that it passes.
         neverPassed.remove(host)
         progress(host, "trying again: \(reason)", until: until, &turn)
-        enterPhase(host, .retryPause(activity.phase), &turn) { .timer($0, after: .seconds(1)) }
+        let pause = max(
+            .milliseconds(1), min(Pace.reconnect(activity.outages + 1), until - turn.now))
+        enterPhase(host, .retryPause(activity.phase), &turn) { .timer($0, after: pause) }
         return true
     }
 
@@ -182,6 +199,8 @@ extension Rollout {
         guard let activity = activities[host] else { return }
         if tryAgain(host, activity, after: outcome, &turn) { return }
         activities[host]?.retryUntil = nil
+        activities[host]?.outages = 0
+        activities[host]?.isUnreachable = outcome.isUnreachable
         if case .failed(ScriptStatus.lockLost, let message) = outcome, !activity.isFailureHook {
             lostLock(host, message, &turn)
             return
@@ -189,6 +208,8 @@ extension Rollout {
         switch activity.phase {
         case .relock:
             relocked(host, outcome, &turn)
+        case .relockEnd:
+            uploadEnded(host, outcome, &turn)
         case .lock:
             locked(host, outcome, &turn)
         case .observe:
@@ -197,9 +218,10 @@ extension Rollout {
             hostHookEnded(host, failure: outcome.failureText, &turn)
         case .signalling, .restoreInspect, .countRead:
             drainCommandEnded(host, activity, outcome, &turn)
-        case .pushLock, .pushFind, .pushPrepare, .pushReceive, .pushUnpack:
+        case .pushLock, .pushLockEnd, .pushFind, .pushPrepare, .pushReceive, .pushUnpack, .pushEnd:
             pushCommandEnded(host, activity, outcome, &turn)
-        case .stopInspect, .stopTerminate, .exitInspect, .stopKill, .activate, .start:
+        case .stopInspect, .stopTerminate, .exitInspect, .stopKill, .activate, .start,
+            .startLook:
             restartCommandEnded(host, activity, outcome, &turn)
         case .verifyInspect, .readmitInspect:
             verifyCommandEnded(host, activity, outcome, &turn)
@@ -208,8 +230,8 @@ extension Rollout {
         case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
-            .observePause,
-            .observeProbe, .observeProbePause:
+            .observePause, .observeProbe, .observeProbePause, .hookPause, .failureHookPause,
+            .changedProbe, .changedPause, .pushPause, .startLookPause:
             break
         }
     }
@@ -221,7 +243,7 @@ extension Rollout {
         switch activity.phase {
         case .observeProbe:
             probedForResume(host, activity, result, &turn)
-        case .confirmProbe, .drainProbe, .restoreProbe:
+        case .confirmProbe, .drainProbe, .restoreProbe, .changedProbe:
             drainProbeEnded(host, activity, result, &turn)
         case .verifyProbe, .verifyRelease, .readmitProbe, .soakProbe:
             verifyProbeEnded(host, activity, result, &turn)
@@ -237,6 +259,11 @@ extension Rollout {
             guard let command = activity.command else { break }
             send(host, command, phase, upload: activity.isUpload, &turn)
         case .pushLockPause: send(host, .lock, .pushLock, &turn)
+        case .pushPause: pushAgain(host, &turn)
+        case .hookPause(let index): runHostHook(host, index, &turn)
+        case .failureHookPause(let index): runHostHook(host, index, failure: true, &turn)
+        case .changedPause: enterPhase(host, .changedProbe, &turn) { .probe($0) }
+        case .startLookPause: lookForStart(host, &turn)
         case .observePause: look(at: host, &turn)
         case .observeProbePause: enterPhase(host, .observeProbe, &turn) { .probe($0) }
         case .admitPause: probePeers(host, &turn)
@@ -263,6 +290,9 @@ extension CommandOutcome {
         case .unreachable(let reason, _, _): reason
         }
     }
+
+    /// The host could not be reached, and nothing was sent.
+    var isUnreachable: Bool { if case .unreachable = self { true } else { false } }
 
     var remedy: String? {
         if case .unreachable(_, let remedy, _) = self { remedy } else { nil }

@@ -24,10 +24,9 @@ extension Rollout {
         guard let policy = plan.host(host)?.spec.drain else { return }
         switch outcome {
         case .failed(ScriptStatus.processChanged, _):
-            fail(
-                host,
-                "the service's process is not the one that the survey saw; no signal was sent",
-                remedy: "plan again: the survey then sees the process that runs now", &turn)
+            // Nothing was sent. Whether it serves is seen, not supposed: it may have been rebooted.
+            begin(host, until: turn.now + (plan.host(host)?.spec.verify.within ?? .zero))
+            enterPhase(host, .changedProbe, &turn) { .probe($0) }
             return
         case .failed, .unreachable:
             fail(
@@ -38,6 +37,7 @@ extension Rollout {
             return
         case .unknown(let reason):
             // It may have been sent: what /ping answers tells.
+            activities[host]?.isUncertain = true
             note(
                 host, .warning,
                 "whether the signal was sent is unknown (\(reason)); looking at "
@@ -53,8 +53,31 @@ extension Rollout {
     ) {
         switch activity.phase {
         case .confirmProbe: confirmed(host, activity, result, &turn)
+        case .changedProbe: probedChanged(host, activity, result, &turn)
         case .restoreProbe: probedForRestore(host, activity, result, &turn)
         default: drainProbed(host, activity, result, &turn)
+        }
+    }
+
+    /// Another process than the survey saw has the host.
+    private mutating func probedChanged(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
+    ) {
+        let message = "the service's process is not the one that the survey saw; no signal was sent"
+        let isForward = state.hosts[host]?.path == .forward
+        if result.verdict == .passing {
+            fail(
+                host, message,
+                remedy: "plan again: the survey then sees the process that runs now",
+                reaction: .inService, &turn)
+        } else if let deadline = activity.deadline, turn.now < deadline, isForward {
+            progress(host, "\(path(host)): \(result.text)", until: deadline, &turn)
+            pause(host, .changedPause, for: Pace.watch, &turn)
+        } else {
+            fail(
+                host, message + ", and \(path(host)) does not pass: \(result.text)",
+                remedy: "find out who stopped it; 'sluice restore \(id)' starts the release that "
+                    + "the host had", reaction: .leave, &turn)
         }
     }
 
@@ -76,10 +99,16 @@ extension Rollout {
             finishStep(host, detail: "\(path(host)) answers \(result.text)", &turn)
             return
         }
-        guard let deadline = activity.deadline, turn.now >= deadline else {
-            progress(
-                host, "\(path(host)): \(result.text)", until: activity.deadline, &turn)
-            pause(host, .confirmPause, for: Pace.confirm, &turn)
+        let began = state.hosts[host]?.stepStartedAt ?? turn.now
+        var end = activity.deadline ?? turn.now
+        // While nothing answers, nobody knows: the connection may come back.
+        if result.status == nil { end = max(end, began + reconnectLimit) }
+        guard turn.now >= end else {
+            progress(host, "\(path(host)): \(result.text)", until: end, &turn)
+            enterPhase(host, .confirmPause, &turn) { .timer($0, after: Pace.confirm) }
+            return
+        }
+        if result.verdict == .passing, activity.isUncertain, signalAgain(host, activity, &turn) {
             return
         }
         if state.hosts[host]?.path == .restore, result.verdict == .failing {
@@ -98,6 +127,20 @@ extension Rollout {
                 + "\(plan.host(host)?.spec.drain.confirmWithin ?? .zero)",
             remedy: "check the service's ping-off handler, health_check.path and health_check.port",
             &turn)
+    }
+
+    /// It was not seen whether the signal went out, and now it is seen that it had no effect.
+    private mutating func signalAgain(
+        _ host: String, _ activity: Activity, _ turn: inout Turn
+    ) -> Bool {
+        guard activity.restarts == 0, let commands = commands(host),
+            let process = activity.process ?? plan.host(host)?.baseline?.process
+        else { return false }
+        note(host, .warning, "the signal did not reach it: it is sent again", &turn)
+        activities[host]?.restarts = 1
+        activities[host]?.isUncertain = false
+        send(host, commands.pingOff(process), .signalling, &turn)
+        return true
     }
 
     /// The short window of `disable-on-404` holds for a 404 alone.
@@ -175,7 +218,7 @@ extension Rollout {
                 pause(host, .drainPause, for: Pace.confirm, &turn)
             }
         case .unknown:
-            if turn.now - deadline >= Self.reconnectLimit {
+            if turn.now - deadline >= reconnectLimit {
                 fail(
                     host, "\(path(host)) could not be asked any more: \(result.text)",
                     remedy: "check the connection to the host", &turn)
@@ -257,7 +300,11 @@ extension Rollout {
             let commands = commands(host)
         else { return }
         let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
-        if result.verdict == .failing, result.status != nil || !catches {
+        // A new process may fail at one moment and pass at the next: it has to be latched. The old
+        // one is, since it got the signal on the way forward.
+        let old = plan.host(host)?.baseline?.process
+        let isOld = process.pid == old?.pid && process.startTicks == old?.startTicks
+        if result.verdict == .failing, (result.status != nil && isOld) || !catches {
             if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
         } else if catches {

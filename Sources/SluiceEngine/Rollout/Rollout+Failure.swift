@@ -12,6 +12,7 @@ extension Rollout {
     ) {
         guard let value = state.hosts[host], let step = value.step else { return }
         let phase = activities[host]?.phase
+        let isUnreachable = activities[host]?.isUnreachable ?? false
         let failed = Event.StepFinished(
             host: host, step: step, path: value.path, outcome: .failed,
             took: turn.now - (value.stepStartedAt ?? turn.now), detail: message)
@@ -21,12 +22,12 @@ extension Rollout {
             host, step: step,
             to: (value.path == .forward ? reaction : nil)
                 ?? self.reaction(value, step: step, phase: phase, isAhead: isAhead),
-            message, remedy, &turn)
+            message, remedy, unreachable: isUnreachable, &turn)
     }
 
     mutating func react(
         _ host: String, step: Step, to reaction: Event.HostFailed.Reaction, _ message: String,
-        _ remedy: String, _ turn: inout Turn
+        _ remedy: String, unreachable: Bool = false, _ turn: inout Turn
     ) {
         let path = state.hosts[host]?.path ?? .forward
         activities[host] = nil
@@ -34,12 +35,22 @@ extension Rollout {
             .hostFailed(
                 .init(
                     host: host, step: step, path: path, message: message, remedy: remedy,
-                    reaction: reaction)), &turn)
+                    reaction: reaction, unreachable: unreachable ? true : nil)), &turn)
+        // From here on no further host is begun, however long this one's way back takes.
+        if let reason = overspent { stop(reason, &turn) }
         switch reaction {
-        case .inService: concludeFailure(host, .failedInService, &turn)
+        case .inService: concludeFailure(host, inServiceResult(host), &turn)
         case .watch, .restore: beginNextStep(host, &turn)
         case .leave: concludeFailure(host, .needsAttention, &turn)
         }
+    }
+
+    /// How a host ends that owes nothing: of one that could not be reached, and to which nothing
+    /// was done, nobody knows more than that.
+    func inServiceResult(_ host: String) -> Event.HostResult {
+        guard let value = state.hosts[host] else { return .failedInService }
+        return value.failure?.unreachable == true && !value.done.contains(.readmit)
+            ? .unreachable : .failedInService
     }
 
     private func reaction(

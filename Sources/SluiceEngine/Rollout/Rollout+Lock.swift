@@ -23,7 +23,8 @@ extension Rollout {
     mutating func lostLock(_ host: String, _ message: String, _ turn: inout Turn) {
         guard let value = state.hosts[host] else { return }
         guard value.step != nil else {
-            concludeFailure(host, value.owesReadmission ? .needsAttention : .failedInService, &turn)
+            concludeFailure(
+                host, value.owesReadmission ? .needsAttention : inServiceResult(host), &turn)
             return
         }
         fail(

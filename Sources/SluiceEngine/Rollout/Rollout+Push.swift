@@ -2,8 +2,9 @@ import SluiceModel
 
 /// Bringing the release's bytes onto the host. Every part of it can be done again.
 extension Rollout {
-    /// How often a push whose outcome is unknown is begun again.
-    private static let pushAttempts = 3
+    /// How often a push whose outcome is unknown is begun again, whatever the playbook says: it
+    /// looks first.
+    private static let unknownRetries = 2
 
     mutating func pushCommandEnded(
         _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
@@ -15,7 +16,10 @@ extension Rollout {
         }
         switch (activity.phase, outcome) {
         case (.pushLock, .succeeded(let report)):
-            if report["busy"] == "1", let deadline = activity.deadline, turn.now < deadline {
+            if report["busy"] == "1", activity.restarts == 0, let commands = commands(host) {
+                activities[host]?.restarts = 1
+                send(host, commands.endUpload(), .pushLockEnd, &turn)
+            } else if report["busy"] == "1", let deadline = activity.deadline, turn.now < deadline {
                 // Of a process that has died: its unpacking must not meet with this one's.
                 progress(
                     host, "a command of an earlier run still runs there", until: deadline, &turn)
@@ -28,6 +32,11 @@ extension Rollout {
                 activities[host]?.deadline = nil
                 send(host, .findRelease, .pushFind, &turn)
             }
+        case (.pushLockEnd, _):
+            noteEndedUpload(host, outcome, &turn)
+            send(host, .lock, .pushLock, &turn)
+        case (.pushEnd, .succeeded):
+            send(host, .findRelease, .pushFind, &turn)
         case (.pushLock, .failed(ScriptStatus.lockHeld, let message)):
             fail(
                 host, message,
@@ -61,17 +70,55 @@ extension Rollout {
             send(host, .unpack, .pushUnpack, &turn)
         case (.pushUnpack, .succeeded):
             finishStep(host, detail: "\(plan.release.bytes) bytes, checksum right", &turn)
-        case (_, .unknown(let reason))
-        where activity.count + 1 < Self.pushAttempts && state.interrupts < 2:
-            // Looking first: the unpacking may have been done.
-            note(host, .warning, "the push broke off (\(reason)); looking and trying again", &turn)
-            activities[host]?.count += 1
-            send(host, .findRelease, .pushFind, &turn)
         default:
+            if retryPush(host, after: outcome, &turn) { return }
             fail(
                 host, "the push failed: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy ?? Self.remedy(for: outcome), &turn)
         }
+    }
+
+    /// - Returns: Whether the push is begun anew.
+    private mutating func retryPush(
+        _ host: String, after outcome: CommandOutcome, _ turn: inout Turn
+    ) -> Bool {
+        guard let value = state.hosts[host], let policy = plan.host(host)?.spec.artifact else {
+            return false
+        }
+        var limit = policy.retry?.retries ?? 0
+        switch outcome {
+        case .unknown: limit = max(limit, Self.unknownRetries)
+        case .failed(ScriptStatus.releaseConflict, _),
+            .failed(ScriptStatus.startCommandMissing, _):
+            // It would end in the same way each time.
+            return false
+        case .failed, .unreachable, .succeeded: break
+        }
+        guard value.attempts < limit, state.interrupts < 2 else { return false }
+        let delay = max(.milliseconds(1), policy.retry?.delay ?? .seconds(1))
+        emit(
+            .retrying(
+                .init(
+                    host: host, step: .push, attempt: value.attempts + 1, of: limit + 1,
+                    reason: "the push failed: \(outcome.failureText ?? "")", delay: delay)), &turn)
+        enterPhase(host, .pushPause, &turn) { .timer($0, after: delay) }
+        return true
+    }
+
+    /// An upload that was cut off may still be there, and would take away what the next one writes.
+    mutating func pushAgain(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(host, commands.endUpload(), .pushEnd, &turn)
+    }
+
+    mutating func noteEndedUpload(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard case .succeeded(let report) = outcome, let ended = report["ended"], !ended.isEmpty
+        else { return }
+        note(
+            host, .warning, "an upload that nobody feeds any more was ended there (pid\(ended))",
+            &turn)
     }
 
     private static func remedy(for outcome: CommandOutcome) -> String {

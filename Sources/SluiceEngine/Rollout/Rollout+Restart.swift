@@ -43,6 +43,7 @@ extension Rollout {
         case .stopTerminate, .stopKill: terminated(host, activity, outcome, &turn)
         case .exitInspect: lookedForExit(host, activity, outcome, &turn)
         case .activate: activated(host, outcome, &turn)
+        case .startLook: lookedForStart(host, activity, outcome, &turn)
         default: started(host, outcome, &turn)
         }
     }
@@ -67,8 +68,15 @@ extension Rollout {
         _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         switch outcome {
-        case .succeeded, .unknown, .failed(ScriptStatus.processChanged, _):
+        case .succeeded, .failed(ScriptStatus.processChanged, _):
             // Whatever came back, what counts is whether the process is there.
+            lookForExit(host, &turn)
+        case .unknown(let reason):
+            note(
+                host, .warning, "whether it was told to end is unknown (\(reason)); looking",
+                &turn)
+            activities[host]?.isUncertain = true
+            activities[host]?.since = turn.now
             lookForExit(host, &turn)
         case .failed, .unreachable:
             fail(
@@ -110,6 +118,22 @@ extension Rollout {
             finishStep(
                 host, detail: activity.killed ? "killed after \(policy.grace)" : "\(process) ended",
                 process: process, &turn)
+        } else if let found, activity.isUncertain, activity.restarts < 2,
+            ["self", "child"].contains(report["owner"] ?? ""),
+            let since = activity.since, turn.now - since >= Self.settling
+        {
+            // A process that was told to end has closed its port by now.
+            note(host, .warning, "\(found) was not told to end: it is told now", &turn)
+            activities[host]?.restarts += 1
+            activities[host]?.isUncertain = false
+            guard let commands = commands(host) else { return }
+            if activity.killed {
+                activities[host]?.deadline = turn.now + Self.killLimit
+                send(host, commands.kill(process), .stopKill, &turn)
+            } else {
+                activities[host]?.deadline = turn.now + policy.grace
+                send(host, commands.terminate(process), .stopTerminate, &turn)
+            }
         } else if turn.now < deadline {
             progress(
                 host, isThere ? "\(process) is ending" : "the port is still taken",
@@ -120,6 +144,7 @@ extension Rollout {
                 host, .warning,
                 "\(process) is still there after \(policy.grace): it is killed", &turn)
             activities[host]?.killed = true
+            activities[host]?.isUncertain = false
             activities[host]?.deadline = turn.now + Self.killLimit
             send(host, commands.kill(process), .stopKill, &turn)
         } else {
@@ -163,18 +188,60 @@ extension Rollout {
             passingSince[host] = nil
             finishStep(host, &turn)
         case .unknown(let reason):
-            // It may have started: verification looks for the process.
             passingSince[host] = nil
             note(
                 host, .warning, "whether the start command ran is unknown (\(reason)); looking",
                 &turn)
-            finishStep(host, &turn)
+            guard let plan = plan.host(host), activities[host]?.restarts == 0 else {
+                // Verification looks for the process.
+                finishStep(host, &turn)
+                return
+            }
+            activities[host]?.since = turn.now
+            begin(host, until: turn.now + busyLimit(host) + startSettling(plan))
+            lookForStart(host, &turn)
         case .failed, .unreachable:
             fail(
                 host, "the start command failed: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy ?? "see what it says above, and the service's own log",
                 &turn)
         }
+    }
+
+    /// How long a service that was started may take until there is a process to see.
+    private func startSettling(_ host: HostPlan) -> TimeSpan {
+        max(Self.settling, TimeSpan(milliseconds: host.spec.verify.within.milliseconds / 4))
+    }
+
+    mutating func lookForStart(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(
+            host, commands.observe(after: state.hosts[host]?.stoppedProcess), .startLook, &turn)
+    }
+
+    /// It is started again only where it is seen that nothing runs, and that nothing is under way.
+    private mutating func lookedForStart(
+        _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard let plan = plan.host(host), let deadline = activity.deadline,
+            case .succeeded(let report) = outcome,
+            let seen = HostObservation(report, spec: plan.spec), seen.process == nil,
+            turn.now < deadline
+        else {
+            // Verification says what is wrong with it.
+            finishStep(host, &turn)
+            return
+        }
+        if seen.isBusy { activities[host]?.since = turn.now }
+        let since = seen.isBusy ? turn.now : activity.since ?? turn.now
+        guard turn.now - since >= startSettling(plan) else {
+            progress(host, "no process yet", until: since + startSettling(plan), &turn)
+            pause(host, .startLookPause, for: Pace.watch, &turn)
+            return
+        }
+        note(host, .warning, "nothing was started: it is started now", &turn)
+        activities[host]?.restarts = 1
+        send(host, .start, .start, &turn)
     }
 
     mutating func pruneEnded(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {

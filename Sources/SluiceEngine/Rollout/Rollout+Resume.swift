@@ -93,16 +93,23 @@ extension Rollout {
                     .init(host: host, finding: "it had failed: only its end was not written down")),
                 &turn)
             concludeFailure(
-                host, reaction == .inService ? .failedInService : .needsAttention, &turn)
+                host, reaction == .inService ? inServiceResult(host) : .needsAttention, &turn)
             return
         }
         guard let commands = commands(host) else { return }
-        begin(host, until: turn.now + Self.busyLimit)
+        begin(host, until: turn.now + busyLimit(host))
         send(host, commands.lock(), .relock, &turn)
     }
 
-    /// How long a command that the last process had sent may still run: as long as the longest.
-    static let busyLimit = TimeSpan.seconds(330)
+    /// How long a command that the last process had sent may still run: as long as the longest of
+    /// the host's plan, and a little. An upload is none of them: it is ended.
+    func busyLimit(_ host: String) -> TimeSpan {
+        guard let host = plan.host(host) else { return .zero }
+        let planned = (host.steps + host.restore).flatMap(\.commands)
+            .filter { $0.effect == .change && $0.role != .receive }.map(\.deadline)
+        let hooks = host.spec.hooks.onFailure.filter { $0.place == .host }.map(\.timeout)
+        return ((planned + hooks).max() ?? .zero) + .seconds(30)
+    }
 
     mutating func look(at host: String, _ turn: inout Turn) {
         guard let commands = commands(host) else { return }
@@ -112,10 +119,21 @@ extension Rollout {
 
     mutating func relocked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         switch outcome {
-        case .succeeded: look(at: host, &turn)
+        case .succeeded(let report):
+            if report["busy"] == "1", let commands = commands(host) {
+                send(host, commands.endUpload(), .relockEnd, &turn)
+            } else {
+                look(at: host, &turn)
+            }
         case .failed, .unknown, .unreachable:
             notObserved(host, "its lock: \(outcome.failureText ?? "")", &turn)
         }
+    }
+
+    /// Whatever became of that, what still runs is seen next.
+    mutating func uploadEnded(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
+        noteEndedUpload(host, outcome, &turn)
+        look(at: host, &turn)
     }
 
     mutating func observed(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
@@ -144,7 +162,7 @@ extension Rollout {
             return
         }
         activities[host]?.observation = observation
-        activities[host]?.deadline = turn.now + Self.reconnectLimit
+        begin(host, until: turn.now + reconnectLimit)
         enterPhase(host, .observeProbe, &turn) { .probe($0) }
     }
 
@@ -173,18 +191,20 @@ extension Rollout {
     }
 
     /// How long what was sent last may need to show.
-    private static let settling = TimeSpan.seconds(5)
+    static let settling = TimeSpan.seconds(5)
 
     private func value(_ host: String, is step: Step) -> Bool { state.hosts[host]?.step == step }
 
     /// A host that can't be looked at is left as it is, unless nothing was ever done to it.
     private mutating func notObserved(_ host: String, _ reason: String, _ turn: inout Turn) {
         guard let value = state.hosts[host] else { return }
+        let isUnreachable = activities[host]?.isUnreachable ?? false
         activities[host] = nil
         react(
             host, step: value.step ?? .admit, to: value.owesReadmission ? .leave : .inService,
             "the host could not be looked at: \(reason)",
-            "when it can be reached again: sluice restore \(id)", &turn)
+            "when it can be reached again: sluice restore \(id)", unreachable: isUnreachable,
+            &turn)
     }
 
     private mutating func carryOut(

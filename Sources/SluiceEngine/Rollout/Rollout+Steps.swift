@@ -57,8 +57,8 @@ extension Rollout {
         guard let plan = plan.host(host), let value = state.hosts[host] else { return }
         switch step {
         case .lock: send(host, .lock, .lock, &turn)
-        case .beforeHost: runHostHook(host, plan.spec.hooks.before, 0, &turn)
-        case .afterHost: runHostHook(host, plan.spec.hooks.after, 0, &turn)
+        case .beforeHost: runHostHook(host, value.hooksDone, &turn)
+        case .afterHost: runHostHook(host, value.hooksDone, &turn)
         case .admit: admit(host, &turn)
         case .pingOff:
             if value.path == .forward {
@@ -74,7 +74,7 @@ extension Rollout {
         case .push:
             // In its turn a host is locked already.
             if state.stage == .pushingAhead {
-                begin(host, until: turn.now + Self.busyLimit)
+                begin(host, until: turn.now + busyLimit(host))
                 send(host, .lock, .pushLock, &turn)
             } else {
                 send(host, .findRelease, .pushFind, &turn)
@@ -122,68 +122,7 @@ extension Rollout {
         beginNextStep(host, &turn)
     }
 
-    // MARK: Hooks
-
-    mutating func runHostHook(
-        _ host: String, _ hooks: [Hook], _ index: Int, failure: Bool = false, _ turn: inout Turn
-    ) {
-        let hook = hooks[index]
-        let phase: Activity.Phase = failure ? .failureHook(index) : .hook(index)
-        let environment = hookEnvironment(host: host)
-        switch hook.place {
-        case .controller:
-            enterPhase(host, phase, &turn) { .hook($0, hook, environment: environment) }
-        case .host:
-            guard let commands = commands(host) else { return }
-            send(host, commands.hook(hook), phase, &turn)
-        }
-    }
-
-    mutating func hostHookEnded(_ host: String, failure: String?, _ turn: inout Turn) {
-        guard let hooks = plan.host(host)?.spec.hooks, let phase = activities[host]?.phase else {
-            return
-        }
-        switch phase {
-        case .failureHook(let index):
-            if let failure {
-                note(
-                    host, .warning, "the hook '\(hooks.onFailure[index].name)' failed: \(failure)",
-                    &turn)
-            }
-            if index + 1 < hooks.onFailure.count {
-                runHostHook(host, hooks.onFailure, index + 1, failure: true, &turn)
-            } else {
-                finishHost(host, activities[host]?.pending ?? .needsAttention, &turn)
-            }
-        case .hook(let index):
-            let list = state.hosts[host]?.step == .beforeHost ? hooks.before : hooks.after
-            guard index < list.count else { return }
-            if let failure {
-                fail(
-                    host, "the hook '\(list[index].name)' failed: \(failure)",
-                    remedy: "run it by hand on that host and mend it", &turn)
-            } else if index + 1 < list.count {
-                runHostHook(host, list, index + 1, &turn)
-            } else {
-                finishStep(host, &turn)
-            }
-        default: break
-        }
-    }
-
     // MARK: The end of a host
-
-    /// The host's failure has been dealt with: its failure hooks, then its end.
-    mutating func concludeFailure(
-        _ host: String, _ result: Event.HostResult, _ turn: inout Turn
-    ) {
-        guard let hooks = plan.host(host)?.spec.hooks.onFailure, !hooks.isEmpty else {
-            finishHost(host, result, &turn)
-            return
-        }
-        activities[host] = Activity(phase: .failureHook(0), pending: result)
-        runHostHook(host, hooks, 0, failure: true, &turn)
-    }
 
     mutating func finishHost(_ host: String, _ result: Event.HostResult, _ turn: inout Turn) {
         guard let value = state.hosts[host], let plan = plan.host(host) else { return }
@@ -193,7 +132,7 @@ extension Rollout {
         case .deployed: after = self.plan.release.id
         case .failedInService where value.path == .forward && value.done.contains(.readmit):
             after = self.plan.release.id
-        case .restored, .failedInService, .untouched, .upToDate: after = before
+        case .restored, .failedInService, .unreachable, .untouched, .upToDate: after = before
         case .needsAttention: after = nil
         }
         var out = value.outTotal

@@ -216,13 +216,13 @@ extension Rollout {
                 remedy: "look at the service's log on the host", &turn)
         } else if turn.now >= deadline, result.verdict == .passing {
             finishStep(host, &turn)
-        } else if turn.now >= deadline + Self.reconnectLimit {
+        } else if turn.now >= deadline + reconnectLimit {
             fail(
                 host, "\(path) could not be asked at the end of the soak: \(result.text)",
                 remedy: "check the connection to the host", &turn)
         } else {
             // The last word is an answer, if need be a little later.
-            let end = turn.now < deadline ? deadline : deadline + Self.reconnectLimit
+            let end = turn.now < deadline ? deadline : deadline + reconnectLimit
             progress(host, "\(path) \(result.text)", until: end, &turn)
             let rest = turn.now < deadline ? max(.milliseconds(1), deadline - turn.now) : Pace.watch
             enterPhase(host, .soakPause, &turn) { .timer($0, after: min(Pace.watch, rest)) }

@@ -126,6 +126,9 @@ package struct Rollout: Sendable {
         package var hooksDone = 0
         /// The hook of the rollout that has an intent and no outcome.
         package var hookInHand: String?
+        /// Of the hook in hand: how often it was begun, and how often it failed and may run again.
+        package var hookBegun = 0
+        package var hookFailures = 0
         /// A hook before the rollout failed: nothing is begun.
         package var beforeHookFailed = false
         /// An `after_rollout` hook failed: the hosts are well, the rollout is not.
@@ -168,6 +171,13 @@ package struct Rollout: Sendable {
         package var reaction: Event.HostFailed.Reaction?
         /// In service after a ping-off without effect, which may yet take effect.
         package var isWatched = false
+        /// How often what is in hand, a push or a hook, failed and was begun again.
+        package var attempts = 0
+        /// Of the list of hooks in hand: how many have an outcome.
+        package var hooksDone = 0
+        /// The hook that has an intent and no outcome, and how often it was begun.
+        package var hookInHand: String?
+        package var hookBegun = 0
 
         package var result: Event.HostResult? {
             if case .finished(let result) = phase { result } else { nil }
@@ -183,27 +193,38 @@ package struct Rollout: Sendable {
 struct Activity: Sendable, Hashable {
     enum Phase: Sendable, Hashable {
         case hook(Int)
+        case hookPause(Int)
         /// The host's lock, before a resumed rollout looks at it.
         case relock
+        /// An upload of a process that has died is ended, before anything is looked at.
+        case relockEnd
         case observe, observePause, observeProbe, observeProbePause
         case lock
         /// Before the command is sent again; then the host is back in the phase named.
         indirect case retryPause(Phase)
         case admitProbe, admitPause
         case signalling
+        /// The process is another than the survey saw: does it serve?
+        case changedProbe, changedPause
         case restoreInspect, restoreProbe
         case confirmProbe, confirmPause
         case drainProbe, drainPause
         case countRead, countPause
-        case pushLock, pushLockPause, pushFind, pushPrepare, pushReceive, pushUnpack
+        case pushLock, pushLockPause, pushLockEnd
+        case pushFind, pushPrepare, pushReceive, pushUnpack
+        /// Before the push is begun anew; then what it left behind on the host is ended.
+        case pushPause, pushEnd
         case stopInspect, stopTerminate, exitInspect, exitPause, stopKill
         case activate
         case start
+        /// Nobody knows whether the start command ran.
+        case startLook, startLookPause
         case verifyInspect, verifyProbe, verifyRelease, verifyPause
         case readmitProbe, readmitPause, readmitInspect
         case soakProbe, soakPause
         case prune
         case failureHook(Int)
+        case failureHookPause(Int)
     }
 
     var phase: Phase
@@ -220,6 +241,14 @@ struct Activity: Sendable, Hashable {
     var seen = ""
     /// How often the drain's clock has been started anew.
     var restarts = 0
+    /// Other hosts that were seen not to pass, and since when they do again, if they do.
+    var recovering: [String: Timestamp?] = [:]
+    /// The change in hand was sent, and nobody knows whether it took effect.
+    var isUncertain = false
+    /// The last command did not reach the host.
+    var isUnreachable = false
+    /// How often in a row.
+    var outages = 0
     /// What is sent again after a `retryPause`, and until when that is tried.
     var command: RemoteCommand?
     var retryUntil: Timestamp?
@@ -230,12 +259,16 @@ struct Activity: Sendable, Hashable {
 
     /// The host's failure has been dealt with, all but its hooks: nothing more follows from them.
     var isFailureHook: Bool {
-        if case .failureHook = phase { true } else { false }
+        switch phase {
+        case .failureHook, .failureHookPause: true
+        default: false
+        }
     }
 }
 
 /// The rollout's own hooks, which belong to no host.
 struct RolloutHook: Sendable, Hashable {
     var index: Int
+    /// Of its process, or of the pause before it runs again.
     var ticket: Int
 }

@@ -18,7 +18,8 @@ package enum EventLine {
         case .rolloutStarted, .resumed, .paused, .observed, .batchStarted, .hostFailed, .stopping,
             .interrupted:
             true
-        case .hookFinished(let value): !value.succeeded
+        case .hookFinished(let value): !value.succeeded && value.host == nil
+        case .retrying: true
         case .note(let value): value.level == .warning
         case .hostFinished(let value): value.result != .untouched && value.result != .upToDate
         // The summary follows it.
@@ -50,7 +51,13 @@ package enum EventLine {
             return line.rollout(Words.resumed(value), .strong)
         case .observed(let value): return line.host(value.host, "found", value.finding, .strong)
         case .hookStarted: return nil
-        case .hookFinished(let value): return line.hook(value)
+        // A host's step says how its hooks went.
+        case .hookFinished(let value): return value.host == nil ? line.hook(value) : nil
+        case .retrying(let value):
+            let text = Words.retrying(value)
+            guard let host = value.host else { return line.rollout("warning: " + text, .warning) }
+            return line.host(
+                host, value.step.map(Words.step) ?? "note", "warning: " + text, .warning)
         case .pushedAhead(let value):
             return value.outcome == .failed
                 ? nil : line.step(value, note: "ahead of the first drain")
@@ -149,8 +156,9 @@ extension Words {
         }
     }
 
-    static func reaction(_ reaction: Event.HostFailed.Reaction) -> String {
-        switch reaction {
+    static func reaction(_ failure: Event.HostFailed) -> String {
+        switch failure.reaction {
+        case .inService where failure.unreachable == true: "nothing more is done to it"
         case .inService: "it serves as before"
         case .watch: "it serves as before; watching whether the signal takes effect yet"
         case .restore: "restoring it"
@@ -254,7 +262,8 @@ private struct EventLineBuilder {
     func failure(_ value: Event.HostFailed) -> String {
         host(
             value.host, value.step, value.path,
-            "FAILED: \(value.message); \(Words.reaction(value.reaction))", .bad)
+            (value.unreachable == true ? "UNREACHABLE" : "FAILED")
+                + ": \(value.message); \(Words.reaction(value))", .bad)
             + more("remedy: ", value.remedy, .warning)
     }
 
@@ -279,6 +288,7 @@ private struct EventLineBuilder {
         return rollout(
             "rollout \(Words.result(value.result)) after \(Words.span(value.took)):"
                 + " \(value.deployed) deployed, \(value.failed) failed,"
+                + (value.unreachable.map { " \($0) unreachable," } ?? "")
                 + " \(value.untouched) untouched, \(value.needsAttention) needing attention", tone)
     }
 }

@@ -84,6 +84,7 @@ extension LiveTable {
         case .failedInService:
             cells.head = "failed"
             cells.words = "still in service; " + failure
+        case .unreachable: cells.words = failure
         case .needsAttention:
             cells.head = "ATTENTION"
             cells.words = finished.command.map { "run: \($0)" } ?? failure

@@ -76,7 +76,7 @@ extension LiveTable {
             switch finished.result {
             case .deployed, .upToDate: return .done
             case .untouched: return .waiting
-            case .restored, .failedInService, .needsAttention: return .failed
+            case .restored, .failedInService, .unreachable, .needsAttention: return .failed
             }
         }
         let isActive =
@@ -91,6 +91,8 @@ extension LiveTable {
         var parts = ["\(deployed)/\(record.hosts.count) hosts done"]
         let failed = record.hosts(.restored, .failedInService).count
         if failed > 0 { parts.append("\(failed) failed") }
+        let unreachable = record.hosts(.unreachable).count
+        if unreachable > 0 { parts.append("\(unreachable) unreachable") }
         let attention = record.hosts(.needsAttention).count
         if attention > 0 { parts.append("\(attention) NEEDING ATTENTION") }
         if let batch = record.batch { parts.append("batch \(batch.batch) of \(batch.of)") }

@@ -104,7 +104,8 @@ package struct RolloutRecord: Sendable, Hashable {
         case .rolloutFinished(let value):
             finished = value
             finishedAt = event.at
-        case .paused, .note, .hookStarted, .observed, .pushedAhead, .stepStarted, .pingFailed,
+        case .paused, .note, .retrying, .hookStarted, .observed, .pushedAhead, .stepStarted,
+            .pingFailed,
             .stepFinished, .hostFailed, .hostFinished, .progress:
             break
         }
@@ -134,6 +135,7 @@ package struct RolloutRecord: Sendable, Hashable {
             hosts[place].finished = nil
             hosts[place].finishedAt = nil
         case .rolloutStarted, .resumed, .hookStarted, .hookFinished, .batchStarted, .note,
+            .retrying,
             .stopping, .interrupted, .paused, .rolloutFinished, .progress:
             break
         }
@@ -226,7 +228,9 @@ extension RolloutSummary {
             actor: started.actor, startedAt: startedAt, finishedAt: record.finishedAt,
             result: record.finished?.result, hosts: started.hosts.count)
         deployed = record.finished?.deployed ?? record.hosts(.deployed).count
-        failed = record.finished?.failed ?? record.hosts(.restored, .failedInService).count
+        failed =
+            record.finished.map { $0.failed + ($0.unreachable ?? 0) }
+            ?? record.hosts(.restored, .failedInService, .unreachable).count
         needsAttention = record.finished?.needsAttention ?? record.hosts(.needsAttention).count
     }
 }

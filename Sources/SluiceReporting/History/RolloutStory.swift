@@ -49,6 +49,7 @@ package enum RolloutStory {
         for (count, words) in [
             (record.hosts(.restored).count, "restored"),
             (record.hosts(.failedInService).count, "failed in service"),
+            (record.hosts(.unreachable).count, "unreachable"),
             (record.hosts(.needsAttention).count, "needing attention"),
             (record.hosts(.untouched).count, "untouched"),
         ] where count > 0 {
@@ -73,7 +74,9 @@ package enum RolloutStory {
                 entry(event, Words.resumed(value), .warning, &page, width)
             case .paused(let value):
                 entry(event, Words.paused(value), .warning, &page, width)
-            case .hookFinished(let value):
+            case .retrying(let value) where value.host == nil:
+                entry(event, Words.retrying(value), .warning, &page, width)
+            case .hookFinished(let value) where value.host == nil:
                 let detail = value.detail.map { ": \($0)" } ?? ""
                 entry(
                     event,
@@ -135,6 +138,7 @@ package enum RolloutStory {
             entry(event, step(value), tone(value), &page, width)
         case .pushedAhead(let value):
             entry(event, step(value) + " (ahead of the first drain)", tone(value), &page, width)
+        case .retrying(let value): entry(event, Words.retrying(value), .warning, &page, width)
         case .note(let value):
             let isWarning = value.level == .warning
             entry(
@@ -143,8 +147,10 @@ package enum RolloutStory {
         case .hostFailed(let value):
             entry(
                 event,
-                "\(Words.step(value.step, on: value.path)) FAILED: \(value.message);"
-                    + " \(Words.reaction(value.reaction))", .bad, &page, width)
+                "\(Words.step(value.step, on: value.path))"
+                    + (value.unreachable == true ? " UNREACHABLE" : " FAILED")
+                    + ": \(value.message);"
+                    + " \(Words.reaction(value))", .bad, &page, width)
             page.wrapped("remedy: \(value.remedy)", indent: 14, hanging: 16, width: width)
         default: break
         }

@@ -76,6 +76,7 @@ package struct RunSummary: Sendable {
         }
         add(record.hosts(.restored), "restored")
         add(record.hosts(.failedInService), "failed in service")
+        add(record.hosts(.unreachable), "unreachable")
         add(record.hosts(.needsAttention), "needing attention")
         add(record.hosts(.untouched), "untouched")
         add(record.unfinished, "without a result")
@@ -101,12 +102,21 @@ package struct RunSummary: Sendable {
         }
         let here =
             record.started.map { Array(repeating: $0.release, count: upToDateInPlan.count) } ?? []
-        let releases = Dictionary(grouping: record.hosts.compactMap(release) + here) { $0 }
+        let unreachable = record.hosts(.unreachable).map(\.name)
+        let known = record.hosts.filter { !unreachable.contains($0.name) }
+        let releases = Dictionary(grouping: known.compactMap(release) + here) { $0 }
             .map { ($0.key, $0.value.count) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
             .map { "\($0.1) on \($0.0)" }
         let list = releases.isEmpty ? "" : ": " + releases.joined(separator: ", ")
+        guard !unreachable.isEmpty else {
+            return page.wrapped(
+                "Every host is in service\(list).", indent: 2, hanging: 4, tone: .good,
+                width: width)
+        }
         page.wrapped(
-            "Every host is in service\(list).", indent: 2, hanging: 4, tone: .good, width: width)
+            "Could not be reached, and nothing was done to it:"
+                + " \(Words.names(unreachable, atMost: 12)). Every other host is in"
+                + " service\(list).", indent: 2, hanging: 4, tone: .warning, width: width)
     }
 
     private func release(of host: RolloutRecord.HostRun) -> String? {

@@ -222,7 +222,8 @@ extension Hook {
     func render(_ page: inout Page, indent: Int) {
         let space = String(repeating: " ", count: indent)
         let place = place == .controller ? "on this machine" : "on the host"
-        page.raw("\(space)# \(name) (\(place); at most \(timeout))", .warning)
+        let again = retry.map { "; \($0)" } ?? ""
+        page.raw("\(space)# \(name) (\(place); at most \(timeout)\(again))", .warning)
         page.verbatim(command, indent: indent + 2)
     }
 }

@@ -82,7 +82,8 @@ package enum PlanMarkdown {
 
     private static func render(_ hook: Hook) -> String {
         let place = hook.place == .controller ? "on the controller" : "on the host"
-        return "\n\(Markdown.inline(hook.name)), \(place), at most \(hook.timeout):\n\n"
+        let again = hook.retry.map { ", \($0)" } ?? ""
+        return "\n\(Markdown.inline(hook.name)), \(place), at most \(hook.timeout)\(again):\n\n"
             + Markdown.fence(hook.command)
     }
 

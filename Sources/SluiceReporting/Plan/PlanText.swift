@@ -117,6 +117,7 @@ package enum PlanText {
         return "\(limit) (\(plan.budget)); \(failure); at least \(plan.minAvailable) of"
             + " \(plan.fleetSize) in service while a host is out, waiting up to"
             + " \(plan.admitWithin) for that"
+            + (plan.reconnectWithin.map { "; a host out of reach is tried again for \($0)" } ?? "")
     }
 
     static func times(_ plan: Plan) -> String {

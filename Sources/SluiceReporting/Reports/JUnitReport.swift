@@ -132,7 +132,9 @@ package enum JUnitReport {
         if let failure {
             var text = "\(failure.message)\nremedy: \(failure.remedy)"
             if let command = run?.finished?.command { text += "\nrun: \(command)" }
-            verdict = .failed(message: failure.message, text: text)
+            verdict = .failed(
+                message: failure.message, text: text,
+                type: failure.unreachable == true ? "unreachable" : "step")
         }
         return Case(
             className: className, name: name, verdict: verdict, time: time ?? .zero,
@@ -154,7 +156,7 @@ private struct Case {
     enum Verdict {
         case passed
         case skipped(String)
-        case failed(message: String, text: String)
+        case failed(message: String, text: String, type: String = "step")
     }
 
     var className: String
@@ -170,8 +172,8 @@ private struct Case {
         switch verdict {
         case .passed: break
         case .skipped(let why): body = "      <skipped message=\(XML.quoted(why))/>\n"
-        case .failed(let message, let detail):
-            body = "      <failure message=\(XML.quoted(message)) type=\"step\">"
+        case .failed(let message, let detail, let type):
+            body = "      <failure message=\(XML.quoted(message)) type=\"\(type)\">"
             body += XML.text(detail) + "</failure>\n"
         }
         if let output, !output.isEmpty {

@@ -52,6 +52,7 @@ package enum MarkdownReport {
         for (count, words) in [
             (record.hosts(.restored).count, "restored"),
             (record.hosts(.failedInService).count, "failed in service"),
+            (record.hosts(.unreachable).count, "unreachable"),
             (record.hosts(.needsAttention).count, "**needing attention**"),
             (record.hosts(.untouched).count, "untouched"),
             (record.unfinished.count, "without a result"),

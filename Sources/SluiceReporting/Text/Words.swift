@@ -103,12 +103,21 @@ enum Words {
             : "\(event.actor) lets it go on"
     }
 
+    /// `attempt 2 of 3 failed: WHY; again in 5s`.
+    static func retrying(_ event: Event.Retrying) -> String {
+        let what = event.hook.map { "the hook '\($0)', " } ?? ""
+        let pause = event.delay > .milliseconds(1) ? " in \(span(event.delay))" : ""
+        return
+            "\(what)attempt \(event.attempt) of \(event.of) failed: \(event.reason); again\(pause)"
+    }
+
     static func result(_ result: Event.HostResult) -> String {
         switch result {
         case .deployed: "deployed"
         case .upToDate: "up to date"
         case .restored: "restored"
         case .failedInService: "failed, in service"
+        case .unreachable: "unreachable"
         case .untouched: "untouched"
         case .needsAttention: "needs attention"
         }
@@ -127,7 +136,7 @@ enum Words {
         switch result {
         case .deployed, .upToDate: .good
         case .restored: .restoring
-        case .failedInService: .warning
+        case .failedInService, .unreachable: .warning
         case .needsAttention: .bad
         case .untouched: .waiting
         }

@@ -6,7 +6,7 @@ import SluiceJournal
 import SluiceModel
 import SluiceReporting
 
-/// The exit statuses of DESIGN section 8, which are also in `docs/cli.md`.
+/// The exit statuses, for scripts and build servers; `docs/cli.md` lists them.
 enum ExitStatus {
     static let failed: Int32 = 1
     static let needsAttention: Int32 = 2

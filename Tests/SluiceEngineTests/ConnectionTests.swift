@@ -1,0 +1,201 @@
+import SluiceModel
+import Testing
+
+@testable import SluiceEngine
+
+/// A connection that drops and comes back, and hosts that go down with it.
+@Suite struct ConnectionTests {
+    private func results(_ rollout: Rollout) -> [String: Event.HostResult?] {
+        rollout.state.hosts.mapValues(\.result)
+    }
+
+    private static let changes: [RemoteCommand.Role] = [
+        .lock, .pingOff, .preparePush, .receive, .unpack, .terminate, .kill, .activate, .start,
+        .prune,
+    ]
+
+    /// The connection drops in each changing command, before it took effect or after, and stays
+    /// away for some seconds. A look follows, and nothing is done twice that was done.
+    @Test(arguments: changes, [true, false])
+    func eachChangeIsLookedAfter(role: RemoteCommand.Role, tookEffect: Bool) throws {
+        let plan = try Sample.plan(2)
+        var world = Sample.world(2)
+        if role == .kill { for name in ["h1", "h2"] { world.hosts[name]?.ignoresTerm = true } }
+        var lost: Timestamp?
+        world.faults = { world, host, command in
+            guard host == "h1", command.role == role, lost == nil else { return nil }
+            lost = world.now
+            if tookEffect { _ = world.answer(host, command, plan) }
+            return .unknown(reason: "connection lost")
+        }
+        world.onTime = {
+            let now = $0.now
+            $0.down = lost.map { now - $0 < .seconds(8) } == true ? ["h1"] : []
+        }
+        let rollout = world.run(plan)
+        let story = Comment(rawValue: "\(world.sent.map { "\($0.host) \($0.role)" })")
+        #expect(lost != nil)
+        #expect(world.violations == [], story)
+        #expect(rollout.state.stage == .finished(.succeeded), story)
+        let host = try #require(world.hosts["h1"])
+        #expect(host.signals.values.allSatisfy { $0 == 1 }, story)
+        #expect(host.starts == 1, story)
+        let sent = world.sent.filter { $0.host == "h1" && $0.role == role }.count
+        switch role {
+        case .pingOff, .start, .terminate: #expect(sent == (tookEffect ? 1 : 2), story)
+        case .prune: #expect(sent == 1, story)
+        default: break
+        }
+    }
+
+    /// No KILL for a process that may never have been told to end.
+    @Test func aStopThatWasLostIsMadeAgainBeforeTheGracePeriodIsOver() throws {
+        var world = Sample.world(1)
+        var lost = 0
+        world.faults = { _, _, command in
+            guard command.role == .terminate, lost < 1 else { return nil }
+            lost += 1
+            return .unknown(reason: "connection lost")
+        }
+        let rollout = world.run(try Sample.plan(1))
+        #expect(rollout.state.stage == .finished(.succeeded))
+        #expect(!world.sent.contains { $0.role == .kill })
+        #expect(world.sent.filter { $0.role == .terminate }.count == 2)
+    }
+
+    /// A start that still runs on the host is not joined by a second one.
+    @Test func aStartThatIsUnderWayIsWaitedFor() throws {
+        let plan = try Sample.plan(1)
+        var world = Sample.world(1)
+        var sent: Timestamp?
+        world.faults = { world, host, command in
+            if command.role == .start, sent == nil {
+                sent = world.now
+                return .unknown(reason: "connection lost")
+            }
+            guard let since = sent, command.role == .observe,
+                case .succeeded(var report) = world.answer(host, command, plan)
+            else { return nil }
+            if world.now - since < .seconds(40) { report["busy"] = "1" }
+            return .succeeded(report)
+        }
+        world.onTime = {
+            // It comes up in the end.
+            if let since = sent, $0.now - since > .seconds(39), $0.hosts["h1"]?.pid == nil {
+                $0.hosts["h1"]?.pid = 300
+                $0.hosts["h1"]?.startTicks = 9
+                $0.hosts["h1"]?.running = "v2"
+                $0.hosts["h1"]?.latched = false
+            }
+        }
+        let rollout = world.run(plan)
+        #expect(world.violations == [])
+        #expect(rollout.state.stage == .finished(.succeeded))
+        #expect(world.sent.filter { $0.role == .start }.count == 1)
+    }
+
+    /// It is tried again at growing distances, not each second.
+    @Test func reconnectingBacksOff() throws {
+        #expect((1...6).map { Pace.reconnect($0).milliseconds / 1000 } == [1, 2, 4, 5, 5, 5])
+        var world = Sample.world(2)
+        let start = world.now
+        world.onTime = { $0.down = $0.now - start < .seconds(20) ? ["h1"] : [] }
+        let rollout = world.run(try Sample.plan(2))
+        #expect(rollout.state.stage == .finished(.succeeded))
+        // At 0, 1, 3, 7, 12, 17 and 22 seconds.
+        #expect(world.sent.filter { $0.host == "h1" && $0.role == .lock }.count == 7)
+    }
+
+    @Test(arguments: [(nil, false), (TimeSpan.seconds(120), true)] as [(TimeSpan?, Bool)])
+    func thePlaybookSaysForHowLong(patience: TimeSpan?, waits: Bool) throws {
+        var world = Sample.world(2)
+        let start = world.now
+        world.faults = { world, host, _ in
+            host == "h1" && world.now - start < .seconds(60)
+                ? .unreachable(reason: "no route", remedy: "wait") : nil
+        }
+        let rollout = world.run(try Sample.plan(2, play: { $0.reconnectWithin = patience }))
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == (waits ? .deployed : .unreachable))
+    }
+
+    // MARK: Reboots
+
+    /// One host is rebooted after each record of the rollout, and away for a while. Nobody is left
+    /// out of service without a word, and nobody is stopped undrained.
+    @Test(arguments: [true, false], [5, 25, 90])
+    func aRebootAtAnyMomentLeavesNobodyOut(startsService: Bool, seconds: Int) throws {
+        let plan = try Sample.plan(2, spec: { $0.soak = .seconds(2) })
+        var whole = Sample.world(2)
+        _ = whole.run(plan)
+        let records = whole.events.filter(\.isDurable).count
+        for record in 1..<records {
+            var world = Sample.world(2)
+            var rebooted: (host: String, at: Timestamp)?
+            world.onTime = { world in
+                if rebooted == nil, let last = world.events.last(where: \.isDurable),
+                    last.sequence >= record
+                {
+                    let host = world.events.last { $0.host != nil }?.host ?? "h1"
+                    world.reboot(host, startsService: false)
+                    rebooted = (host, world.now)
+                }
+                guard let (host, at) = rebooted else { return }
+                let isAway = world.now - at < .seconds(seconds)
+                if world.down.contains(host), !isAway, startsService, world.hosts[host]?.pid == nil
+                {
+                    world.reboot(host, startsService: true)
+                }
+                world.down = isAway ? [host] : []
+            }
+            let rollout = world.run(plan)
+            let last = world.events.filter(\.isDurable)[record - 1]
+            let story = Comment(rawValue: "after \(record) \(last.kind): \(results(rollout))")
+            guard let name = rebooted?.host else { continue }
+            let state = try #require(rollout.state.hosts[name])
+            // One that was done with, or not begun, is nobody's but its owner's.
+            let known = world.violations.filter {
+                !($0.hasPrefix("S6") && !state.owesReadmission
+                    && [.deployed, .untouched, .unreachable].contains(state.result))
+            }
+            #expect(known == [], story)
+            #expect(rollout.isFinished, story)
+            if startsService, seconds <= 5 {
+                #expect(state.result != .needsAttention, story)
+            }
+        }
+    }
+
+    /// The process that the survey saw is gone, and another one serves, or none.
+    @Test(arguments: [true, false]) func aHostThatIsNotInServiceIsNotSaidToBe(serves: Bool) throws {
+        var world = Sample.world(2)
+        world.reboot("h1", startsService: serves)
+        let plan = try Sample.plan(2)
+        let rollout = world.run(plan)
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == (serves ? .failedInService : .needsAttention))
+        #expect(!world.sent.contains { $0.role == .terminate || $0.role == .start })
+    }
+
+    // MARK: Disks
+
+    /// A disk that fills: the push fails and the host comes back; where not even the lock can be
+    /// written, nothing is done to it.
+    @Test(arguments: [RemoteCommand.Role.lock, .preparePush, .receive, .unpack, .activate])
+    func aDiskThatFillsUp(role: RemoteCommand.Role) throws {
+        var world = Sample.world(2)
+        world.faults = { _, _, command in
+            command.role == role
+                ? .failed(status: 1, message: "cat: write error: No space left on device") : nil
+        }
+        let rollout = world.run(try Sample.plan(2))
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == (role == .lock ? .failedInService : .restored))
+        #expect(results(rollout)["h2"] == .untouched)
+        #expect(world.hosts["h1"]?.running == "v1")
+        let remedy = world.events.lazy.compactMap { event -> String? in
+            if case .hostFailed(let value) = event.kind { value.remedy } else { nil }
+        }.first
+        if ![.lock, .activate].contains(role) { #expect(remedy?.contains("space") == true) }
+    }
+}
