@@ -29,6 +29,12 @@ extension Rollout {
                 "the service's process is not the one that the survey saw; no signal was sent",
                 remedy: "plan again: the survey then sees the process that runs now", &turn)
             return
+        case .failed(ScriptStatus.releaseNotVerified, let message),
+            .failed(ScriptStatus.startCommandMissing, let message):
+            fail(
+                host, "\(message); no signal was sent",
+                remedy: "the release has changed on the host since the survey: plan again", &turn)
+            return
         case .failed, .unreachable:
             fail(
                 host, "the signal could not be sent: \(outcome.failureText ?? "")",
