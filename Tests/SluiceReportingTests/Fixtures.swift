@@ -296,7 +296,7 @@ struct Recorder {
         // A rollback pushes nothing and deletes nothing.
         let pushes = before < after
         drain(host, pid: pid, pushes: pushes)
-        let out = now + .milliseconds(-1810 - 400 - 2600)
+        let out = now + .milliseconds(pushes ? -1810 - 400 - 2600 : -400 - 2600)
         step(host, .stop, 730, detail: "pid \(pid) ended 700ms after TERM")
         step(host, .activate, 40)
         step(host, .start, 510, process: Fixtures.process(pid + 1000))

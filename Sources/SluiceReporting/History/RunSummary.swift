@@ -198,7 +198,9 @@ package struct RunSummary: Sendable {
         page.blank()
         let result = host.finished?.result
         let mark = result.map(Words.mark) ?? .bad
-        var words = result.map { Words.result($0, isRollback: isRollback) } ?? "no result, and it may be out of rotation"
+        var words =
+            result.map { Words.result($0, isRollback: isRollback) }
+            ?? "no result, and it may be out of rotation"
         if result == .restored {
             words += release(of: host).map { ", in service on \($0)" } ?? ", in service"
         }
