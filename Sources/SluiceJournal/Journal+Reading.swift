@@ -121,7 +121,9 @@ extension Journal {
         let sql = """
             SELECT id, service, release, actor, started_at AS startedAt,
                 finished_at AS finishedAt, result, hosts, deployed, failed,
-                needs_attention AS needsAttention
+                needs_attention AS needsAttention,
+                coalesce((SELECT json_extract(body, '$.kind') = 'rollback' FROM event
+                    WHERE event.rollout = rollout.id AND sequence = 1), 0) AS isRollback
             FROM rollout \(condition.map { "WHERE \($0)" } ?? "")
             ORDER BY started_at DESC, id DESC LIMIT ?
             """
@@ -160,12 +162,14 @@ private struct StoredSummary: FetchableRecord, Decodable {
     var deployed: Int
     var failed: Int
     var needsAttention: Int
+    var isRollback: Bool
 
     var summary: RolloutSummary {
         RolloutSummary(
             rollout: id, service: service, release: release, actor: actor,
             startedAt: Timestamp(milliseconds: startedAt),
             finishedAt: finishedAt.map { Timestamp(milliseconds: $0) }, result: result,
-            hosts: hosts, deployed: deployed, failed: failed, needsAttention: needsAttention)
+            hosts: hosts, deployed: deployed, failed: failed, needsAttention: needsAttention,
+            isRollback: isRollback)
     }
 }

@@ -62,16 +62,22 @@ extension Event {
         package var hosts: [String]
         /// Who started it: `user@machine`, for the history.
         package var actor: String
+        /// `nil` for a deploy.
+        package var kind: Plan.Kind? = nil
 
         package init(
-            rollout: String, service: String, release: String, hosts: [String], actor: String
+            rollout: String, service: String, release: String, hosts: [String], actor: String,
+            kind: Plan.Kind? = nil
         ) {
             self.rollout = rollout
             self.service = service
             self.release = release
             self.hosts = hosts
             self.actor = actor
+            self.kind = kind
         }
+
+        package var isRollback: Bool { kind == .rollback }
     }
 
     package struct Resumed: Sendable, Hashable, Codable {
@@ -462,11 +468,12 @@ package struct RolloutSummary: Sendable, Hashable, Codable {
     package var deployed: Int = 0
     package var failed: Int = 0
     package var needsAttention: Int = 0
+    package var isRollback: Bool = false
 
     package init(
         rollout: String, service: String, release: String, actor: String, startedAt: Timestamp,
         finishedAt: Timestamp? = nil, result: Event.RolloutResult? = nil, hosts: Int,
-        deployed: Int = 0, failed: Int = 0, needsAttention: Int = 0
+        deployed: Int = 0, failed: Int = 0, needsAttention: Int = 0, isRollback: Bool = false
     ) {
         self.rollout = rollout
         self.service = service
@@ -479,5 +486,6 @@ package struct RolloutSummary: Sendable, Hashable, Codable {
         self.deployed = deployed
         self.failed = failed
         self.needsAttention = needsAttention
+        self.isRollback = isRollback
     }
 }

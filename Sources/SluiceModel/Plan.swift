@@ -7,11 +7,20 @@ package struct Plan: Sendable, Hashable, Codable {
     /// 2: `budget` is written as in a playbook.
     package static let currentFormat = 2
 
+    package enum Kind: String, Sendable, Hashable, Codable {
+        /// A release's bytes are pushed and activated.
+        case deploy
+        /// A release that the hosts hold already is activated again: nothing is pushed.
+        case rollback
+    }
+
     package var format: Int = Plan.currentFormat
     package var createdAt: Timestamp
     /// The play's name.
     package var name: String
     package var service: String
+    /// Absent from plans that are older than rollbacks.
+    private var kind: Kind? = nil
     package var release: ReleaseArtifact
     /// The files that the plan was made from; a change in one makes a saved plan stale.
     package var inputs: [InputDigest] = []
@@ -39,7 +48,8 @@ package struct Plan: Sendable, Hashable, Codable {
 
     package init(
         format: Int = Plan.currentFormat, createdAt: Timestamp, name: String, service: String,
-        release: ReleaseArtifact, inputs: [InputDigest] = [], hosts: [HostPlan],
+        kind: Kind = .deploy, release: ReleaseArtifact, inputs: [InputDigest] = [],
+        hosts: [HostPlan],
         peers: [HostSpec] = [], batches: [[String]], budget: FailureBudget, minAvailable: Int,
         batchMinimums: [Int] = [],
         admitWithin: TimeSpan, reconnectWithin: TimeSpan? = nil, onFailure: FailureAction,
@@ -50,6 +60,8 @@ package struct Plan: Sendable, Hashable, Codable {
         self.createdAt = createdAt
         self.name = name
         self.service = service
+        // So that a deploy's plan reads as it always did.
+        self.kind = kind == .deploy ? nil : kind
         self.release = release
         self.inputs = inputs
         self.hosts = hosts
@@ -67,10 +79,16 @@ package struct Plan: Sendable, Hashable, Codable {
         self.warnings = warnings
     }
 
+    package var isRollback: Bool { kind == .rollback }
     package var hostsToDeploy: [HostPlan] { hosts.filter { $0.action == .deploy } }
     package func host(_ name: String) -> HostPlan? { hosts.first { $0.name == name } }
     /// Hosts that the balancer may send to when all is well.
     package var fleetSize: Int { hosts.count + peers.count }
+
+    /// What the hosts that will be changed run now, each once, sorted.
+    package var releasesBefore: [String] {
+        Set(hostsToDeploy.compactMap { $0.baseline?.release }).sorted()
+    }
 }
 
 /// What is rolled out: the bytes' identity, not only their name.
@@ -107,6 +125,14 @@ package struct ReleaseArtifact: Sendable, Hashable, Codable {
         self.form = form
         self.sha256 = sha256
         self.bytes = bytes
+    }
+
+    /// A release that the hosts hold, of which only what they have on record is known.
+    ///
+    /// - Parameter fileName: Of the artifact that it came from, where the journal knows it.
+    package init(held id: String, sha256: String, fileName: String = "") {
+        self.init(
+            id: id, source: "", fileName: fileName, form: .file, sha256: sha256, bytes: 0)
     }
 }
 
@@ -151,6 +177,9 @@ package struct HostPlan: Sendable, Hashable, Codable {
 
     package var name: String { spec.target.name }
     package func step(_ kind: Step) -> PlannedStep? { steps.first { $0.step == kind } }
+
+    /// Whether the release comes onto the host before the first drain.
+    package var isPushedAhead: Bool { spec.artifact.push == .ahead && step(.push) != nil }
 }
 
 /// The steps that a host goes through, in the default order.

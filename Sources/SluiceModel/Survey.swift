@@ -56,6 +56,18 @@ package struct HostBaseline: Sendable, Hashable, Codable {
     }
 }
 
+/// A release that Sluice put on a host, by the host's own record.
+package struct HeldRelease: Sendable, Hashable, Codable {
+    package var id: String
+    /// Of the archive that it came from.
+    package var sha256: String
+
+    package init(id: String, sha256: String) {
+        self.id = id
+        self.sha256 = sha256
+    }
+}
+
 /// The result of one health probe.
 package struct ProbeResult: Sendable, Hashable, Codable {
     package enum Verdict: String, Sendable, Hashable, Codable {

@@ -17,7 +17,8 @@ struct Sluice: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             PlanCommand.self, DeployCommand.self, ResumeCommand.self, RestoreCommand.self,
-            AbortCommand.self, PauseCommand.self, ContinueCommand.self, ValidateCommand.self,
+            RollbackCommand.self, AbortCommand.self, PauseCommand.self, ContinueCommand.self,
+            ValidateCommand.self,
             StatusCommand.self, HistoryCommand.self, ShowCommand.self, InventoryCommand.self,
             DemoCommand.self,
         ])

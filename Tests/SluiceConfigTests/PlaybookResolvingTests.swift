@@ -227,6 +227,27 @@ struct PlaybookResolvingTests {
         #expect(try play.artifactSource(PlayInputs(hosts: PlaybookFixture.hosts(1))) == expected)
     }
 
+    @Test("A rollback has no artifact, but may know what its release came from")
+    func rollback() throws {
+        let text = PlaybookFixture.text(
+            "artifact: { source: \"{{ build }}.jar\", root: /srv }",
+            "name: \"{{ release }} {{ artifact }}\"")
+        let playbook = try Playbook.read(text, file: "p.yml")
+        var inputs = PlayInputs(hosts: PlaybookFixture.hosts(1), release: "v1")
+        inputs.isRollback = true
+        inputs.releaseFileName = "app-1.jar"
+        let play = try playbook.plays[0].resolve(inputs).play
+        #expect(play.name == "v1 app-1.jar")
+        inputs.releaseFileName = nil
+        do {
+            _ = try playbook.plays[0].resolve(inputs)
+            Issue.record("the artifact's name was made up")
+        } catch {
+            #expect(error.problems.map(\.keyPath) == ["name"])
+            #expect(error.problems[0].remedy.contains("in a rollback"))
+        }
+    }
+
     @Test("The artifact may not be named after itself")
     func artifactOfItself() {
         let text = PlaybookFixture.text("artifact: { source: \"{{ artifact }}\", root: /srv }")

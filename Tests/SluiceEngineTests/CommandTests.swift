@@ -115,6 +115,7 @@ import Testing
             ("count connections", commands.countConnections()),
             ("find release", commands.findRelease()),
             ("ping-off", commands.pingOff(process)), ("ping-off, unknown", commands.pingOff(nil)),
+            ("ping-off of a rollback", commands.pingOff(process, requiresRelease: true)),
             ("terminate", commands.terminate(process)), ("kill", commands.kill(process)),
             ("prepare push", commands.preparePush()),
             ("receive", commands.receive(compressed: false)),

@@ -369,6 +369,13 @@ struct World {
         }
         defer { hosts[name] = host }
         let release = plan.release
+        // Scripts that want the release to be there.
+        if command.role == .pingOff || command.role == .activate,
+            command.script.contains("/\(RemoteCommands.digestFile)"),
+            host.releases[release.id] != release.sha256
+        {
+            return .failed(status: ScriptStatus.releaseNotVerified, message: "another release")
+        }
         switch command.role {
         case .inspect: return .succeeded(inspection(host))
         case .observe:
@@ -452,7 +459,8 @@ enum Sample {
 
     static func plan(
         _ count: Int, spec change: (inout HostSpec) -> Void = { _ in },
-        play changePlay: (inout Play) -> Void = { _ in }, force: Bool = false
+        play changePlay: (inout Play) -> Void = { _ in }, force: Bool = false,
+        isRollback: Bool = false
     ) throws -> Plan {
         let names = (1...count).map { "h\($0)" }
         var play = Play(
@@ -460,8 +468,13 @@ enum Sample {
         changePlay(&play)
         return try Planner.plan(
             .init(
-                play: play, release: release, createdAt: Timestamp(milliseconds: 0), force: force),
-            baselines: Dictionary(uniqueKeysWithValues: names.map { ($0, baseline()) }))
+                play: play,
+                release: isRollback ? .init(held: release.id, sha256: release.sha256) : release,
+                createdAt: Timestamp(milliseconds: 0), force: force, isRollback: isRollback),
+            baselines: Dictionary(
+                uniqueKeysWithValues: names.map { name in
+                    (name, baseline { $0.hasRelease = isRollback })
+                }))
     }
 
     static func world(_ count: Int) -> World { World((1...count).map { "h\($0)" }) }

@@ -173,6 +173,35 @@ enum Fixtures {
             ], surveyed: true,
             warnings: ["gw-2: the release directory is on the root file system"])
     }
+
+    private static func renamed(_ step: PlannedStep, _ old: String, to new: String) -> PlannedStep {
+        var step = step
+        step.summary = step.summary.replacing("releases/\(old)", with: "releases/\(new)")
+        for index in step.commands.indices {
+            step.commands[index].script.replace("releases/\(old)", with: "releases/\(new)")
+        }
+        return step
+    }
+
+    /// From v2 back to v1.
+    static func rollback(hosts count: Int = 2) -> Plan {
+        let deploy = plan(hosts: count)
+        var hosts = deploy.hosts
+        for index in hosts.indices {
+            let isDone = hosts[index].action == .upToDate
+            hosts[index].baseline?.release = isDone ? "v1" : "v2"
+            hosts[index].baseline?.hasRelease = true
+            hosts[index].steps.removeAll { $0.step == .push || $0.step == .prune }
+            hosts[index].steps = hosts[index].steps.map { renamed($0, "v2", to: "v1") }
+            hosts[index].restore = hosts[index].restore.map { renamed($0, "v1", to: "v2") }
+        }
+        return Plan(
+            createdAt: start, name: deploy.name, service: deploy.service, kind: .rollback,
+            release: ReleaseArtifact(held: "v1", sha256: deploy.release.sha256), hosts: hosts,
+            peers: deploy.peers, batches: deploy.batches, budget: deploy.budget,
+            minAvailable: deploy.minAvailable, admitWithin: deploy.admitWithin,
+            onFailure: deploy.onFailure, surveyed: true)
+    }
 }
 
 /// Writes down events with a clock that only moves when it is told to.
@@ -199,7 +228,7 @@ struct Recorder {
                 .init(
                     rollout: "20260314-101500-a1b2", service: plan.service,
                     release: plan.release.id, hosts: plan.hostsToDeploy.map(\.name),
-                    actor: "release@ci-3")))
+                    actor: "release@ci-3", kind: plan.isRollback ? .rollback : nil)))
         record(
             .hookFinished(.init(hook: "silence alerts", place: "before_rollout", succeeded: true)))
     }
@@ -224,7 +253,7 @@ struct Recorder {
     }
 
     /// Ping-off to the end of the push.
-    mutating func drain(_ host: String, pid: Int) {
+    mutating func drain(_ host: String, pid: Int, pushes: Bool = true) {
         step(host, .admit, 12, detail: "3 of 3 others pass")
         record(
             .stepStarted(
@@ -249,7 +278,7 @@ struct Recorder {
                     host: host, step: .drain, outcome: .done, took: .milliseconds(2600),
                     detail: "/ping 503 throughout")))
         step(host, .connections, 400, detail: "0 established connections")
-        step(host, .push, 1810, detail: "12.6 MB, SHA-256 matches")
+        if pushes { step(host, .push, 1810, detail: "12.6 MB, SHA-256 matches") }
     }
 
     mutating func finish(_ result: Event.RolloutResult, _ counts: (Int, Int, Int, Int)) {
@@ -260,21 +289,25 @@ struct Recorder {
                     failed: counts.1, untouched: counts.2, needsAttention: counts.3)))
     }
 
-    mutating func deploy(_ host: String, pid: Int) {
+    mutating func deploy(
+        _ host: String, pid: Int, from before: String = "v1", to after: String = "v2"
+    ) {
         let begun = now
-        drain(host, pid: pid)
-        let out = now + .milliseconds(-1810 - 400 - 2600)
+        // A rollback pushes nothing and deletes nothing.
+        let pushes = before < after
+        drain(host, pid: pid, pushes: pushes)
+        let out = now + .milliseconds(pushes ? -1810 - 400 - 2600 : -400 - 2600)
         step(host, .stop, 730, detail: "pid \(pid) ended 700ms after TERM")
         step(host, .activate, 40)
         step(host, .start, 510, process: Fixtures.process(pid + 1000))
         step(host, .verify, 2050, detail: "200, 200, 200 from pid \(pid + 1000)")
         step(host, .readmit, 2600, detail: "14 of 14 probes passed")
         let back = now
-        step(host, .prune, 30, detail: "deleted v0")
+        if pushes { step(host, .prune, 30, detail: "deleted v0") }
         record(
             .hostFinished(
                 .init(
-                    host: host, result: .deployed, releaseBefore: "v1", releaseAfter: "v2",
+                    host: host, result: .deployed, releaseBefore: before, releaseAfter: after,
                     outOfRotation: back - out, took: now - begun)))
     }
 }
@@ -285,7 +318,10 @@ extension Fixtures {
         recorder.start(plan)
         for (index, names) in plan.batches.enumerated() {
             recorder.batch(index + 1, plan)
-            for name in names { recorder.deploy(name, pid: 4241 + index) }
+            for name in names {
+                let before = plan.host(name)?.baseline?.release ?? "v1"
+                recorder.deploy(name, pid: 4241 + index, from: before, to: plan.release.id)
+            }
         }
         recorder.finish(.succeeded, (plan.batches.count, 0, 0, 0))
         return recorder.events

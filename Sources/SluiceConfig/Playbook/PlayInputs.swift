@@ -33,6 +33,10 @@ package struct PlayInputs: Sendable {
     package var rollout: String?
     /// From `--artifact`: taken as it is, so a relative path starts at the working directory.
     package var artifact: String?
+    /// Back to a release that the hosts hold: the playbook's artifact has no part in it.
+    package var isRollback = false
+    /// The file name of the artifact that this release came from, where that is known.
+    package var releaseFileName: String?
     /// What `order: shuffle` shuffles by; the same seed gives the same order.
     package var shuffleSeed: UInt64
 

@@ -13,17 +13,19 @@ extension PlayTemplate {
 
         var source: String?
         do {
-            source = try artifactSource(inputs)
+            // What the source is made of may be unknown by now, and does not matter.
+            source = inputs.isRollback ? "(rollback)" : try artifactSource(inputs)
         } catch {
             tally.add(error.problems, for: nil)
         }
+        let fileName = inputs.isRollback ? inputs.releaseFileName : source.map(Self.fileName)
         let pattern = pattern(inputs, &tally)
 
         var rendered: [PlaySection] = []
         var escalations: [Become?] = []
         for host in all {
             var problems: [ConfigurationProblem] = []
-            let variables = variables(for: host, inputs, artifact: source.map(Self.fileName))
+            let variables = variables(for: host, inputs, artifact: fileName)
             let section = render(variables, source: source, pattern, problems: &problems)
             escalations.append(
                 section.become(host.connection.become, over: variables, problems: &problems))

@@ -141,7 +141,10 @@ extension PlayTemplate {
             else: "it is known once the artifact has been read; name it with --release")
         provide(
             "artifact", artifact,
-            else: "it is the file name of artifact.source, so that cannot use it")
+            else: inputs.isRollback
+                ? "in a rollback it is the file name that the release came from, which the journal"
+                    + " does not have; use release, or name the release's files without it"
+                : "it is the file name of artifact.source, so that cannot use it")
         provide(
             "rollout", inputs.rollout,
             else: "it is known only when the rollout starts; use release instead")

@@ -134,15 +134,35 @@ extension RemoteCommands {
         return nil
     }
 
+    /// Ends the script with status 43 unless the release has the right digest on record.
+    private var requireDigest: String {
+        """
+        [ "$(cat \(directory)/\(Self.digestFile))" = \(Shell.quote(release.sha256)) ] || {
+          echo "the release on the host is not the one that was checked" >&2; exit \
+        \(ScriptStatus.releaseNotVerified)
+        }
+        """
+    }
+
+    /// The same, and that it has what the start command needs: for a release that was not unpacked
+    /// just now.
+    var requireRelease: String {
+        guard let program = startProgramInRelease else { return requireDigest }
+        return """
+            \(requireDigest)
+            [ -x \(directory)/\(Shell.quote(program)) ] || {
+              echo "the release has no executable \(program), which the start command needs" >&2
+              exit \(ScriptStatus.startCommandMissing)
+            }
+            """
+    }
+
     /// Points `current` at the release by one rename.
     package func activate() -> RemoteCommand {
         command(
             .activate, .change,
             """
-            [ "$(cat \(directory)/\(Self.digestFile))" = \(Shell.quote(release.sha256)) ] || {
-              echo "the release on the host is not the one that was checked" >&2; exit \
-            \(ScriptStatus.releaseNotVerified)
-            }
+            \(requireDigest)
             \(pointCurrent(at: release.id))
             """,
             deadline: .seconds(30), purpose: "point current at the release")
@@ -196,6 +216,19 @@ extension RemoteCommands {
             deadline: .seconds(300), purpose: "keep \(artifact.keep) releases")
     }
 
+    /// Sets `recorded` to the releases that Sluice put there, each with its record: `v2:DIGEST `, the
+    /// newest push first. A name that no release of Sluice's can have is passed over.
+    private var listRecorded: String {
+        """
+        recorded=$(cd \(releases) 2>/dev/null && ls -1td ./*/\(Self.digestFile) 2>/dev/null | \
+        head -n 100 | while IFS= read -r r; do
+          r=${r#./} r=${r%/*}
+          case $r in (''|*[!A-Za-z0-9._+-]*) continue ;; esac
+          printf '%s:%s ' "$r" "$(cat "./$r/\(Self.digestFile)" 2>/dev/null | tr -dc '[:alnum:]')"
+        done)
+        """
+    }
+
     /// Everything that the survey asks of a host, in one read-only script.
     package func survey() -> RemoteCommand {
         let current = Shell.quote(artifact.currentLink)
@@ -221,6 +254,7 @@ extension RemoteCommands {
             digest=$(\(digest(in: current)))
             \(lookForRelease)
             releases=$(ls -1 \(releases) 2>/dev/null | tr '\\t\\n' '  ')
+            \(listRecorded)
             dir=\(root)
             while [ ! -d "$dir" ]; do
               case $dir in ?*/*) dir=${dir%/*} ;; /*) dir=/ ;; *) dir=. ;; esac
@@ -239,8 +273,8 @@ extension RemoteCommands {
             \(Self.processValues) "$missing" "$zstd" "$kind" "$current"
             printf '\\talive=%s\\tmoved=%s\\tbtime=%s\\tdigest=%s\\thave=%s\\texists=%s\\treleases=%s' \
             "$alive" "$moved" "$btime" "$digest" "$have" "$exists" "$releases"
-            printf '\\twritable=%s\\tfree=%s\\thz=%s\\tuser=%s' \
-            "$writable" "$free" "$hz" "$user"
+            printf '\\trecorded=%s\\twritable=%s\\tfree=%s\\thz=%s\\tuser=%s' \
+            "$recorded" "$writable" "$free" "$hz" "$user"
             printf '\\t\(Self.lockFields)\\n' \(Self.lockValues)
             """,
             deadline: .seconds(30), purpose: "look at the host, changing nothing")

@@ -222,21 +222,29 @@ package struct RemoteCommands: Sendable {
 
     func signal(
         _ name: String, to process: ProcessIdentity?, role: RemoteCommand.Role, purpose: String,
-        condition: String? = nil
+        condition: String? = nil, after check: String? = nil
     ) -> RemoteCommand {
         let send =
             service.control == .systemd
             ? "systemctl kill -s \(Shell.quote(name)) --kill-who=main \(Shell.quote(unit))"
             : "kill -s \(Shell.quote(name)) \(Self.pid(process))"
         return command(
-            role, .change, checkIdentity(process) + "\n" + send, deadline: .seconds(15),
-            purpose: purpose, condition: condition)
+            role, .change,
+            [check, checkIdentity(process), send].compactMap(\.self).joined(separator: "\n"),
+            deadline: .seconds(15), purpose: purpose, condition: condition)
     }
 
-    package func pingOff(_ process: ProcessIdentity?) -> RemoteCommand {
-        signal(
+    /// - Parameter requiresRelease: Whether the release has to be there, whole, before the signal:
+    ///   nothing will be pushed after it.
+    package func pingOff(
+        _ process: ProcessIdentity?, requiresRelease: Bool = false
+    ) -> RemoteCommand {
+        let need =
+            requiresRelease ? "see that release \(release.id) is there with its digest, then " : ""
+        return signal(
             spec.drain.signal, to: process, role: .pingOff,
-            purpose: "make /ping fail while the service goes on serving")
+            purpose: need + "make /ping fail while the service goes on serving",
+            after: requiresRelease ? requireRelease : nil)
     }
 
     /// The polite half of a stop: the playbook's signal, the unit's stop job, or the stop

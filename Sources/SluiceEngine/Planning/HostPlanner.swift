@@ -4,6 +4,7 @@ import SluiceModel
 struct HostPlanner {
     let spec: HostSpec
     let release: ReleaseArtifact
+    let isRollback: Bool
     let baseline: HostBaseline?
 
     private var commands: RemoteCommands { RemoteCommands(spec: spec, release: release) }
@@ -48,17 +49,19 @@ struct HostPlanner {
             PlannedStep(
                 step: .admit, summary: "wait until enough other hosts pass their health check",
                 commands: []))
-        var push = pushStep()
-        if spec.artifact.push == .ahead {
+        if !isRollback, spec.artifact.push == .ahead {
+            var push = pushStep()
             push.commands = lockCommands + push.commands
             steps.insert(push, at: 0)
         }
         steps.append(
             PlannedStep(
                 step: .pingOff,
-                summary: "SIG\(spec.drain.signal), then see \(path) fail within "
+                summary: (isRollback ? "if release \(release.id) is there with its digest: " : "")
+                    + "SIG\(spec.drain.signal), then see \(path) fail within "
                     + "\(spec.drain.confirmWithin)",
-                commands: [commands.pingOff(process)], estimate: .milliseconds(300)))
+                commands: [commands.pingOff(process, requiresRelease: isRollback)],
+                estimate: .milliseconds(300)))
         steps.append(
             PlannedStep(
                 step: .drain, summary: "wait \(windows.drain.total) from the first failing \(path)",
@@ -72,7 +75,7 @@ struct HostPlanner {
                     commands: [repeated(commands.countConnections())],
                     estimate: .milliseconds(500)))
         }
-        if spec.artifact.push == .drained { steps.append(push) }
+        if !isRollback, spec.artifact.push == .drained { steps.append(pushStep()) }
         steps.append(
             stopStep(
                 commands.terminate(process), inspect: commands.inspect(afterStopping: process),
@@ -93,11 +96,14 @@ struct HostPlanner {
                     step: .soak, summary: "watch \(path) for \(spec.soak)", commands: [],
                     estimate: spec.soak))
         }
-        steps.append(
-            PlannedStep(
-                step: .prune, summary: "keep \(spec.artifact.keep) releases",
-                commands: [commands.prune(previous: baseline?.release)],
-                estimate: .milliseconds(100)))
+        // A rollback adds none, and what it leaves may be wanted again.
+        if !isRollback {
+            steps.append(
+                PlannedStep(
+                    step: .prune, summary: "keep \(spec.artifact.keep) releases",
+                    commands: [commands.prune(previous: baseline?.release)],
+                    estimate: .milliseconds(100)))
+        }
         if !spec.hooks.after.isEmpty { steps.append(hooks(.afterHost, spec.hooks.after)) }
         return steps
     }

@@ -11,17 +11,21 @@ package struct Planner: Sendable {
         package var createdAt: Timestamp
         /// Deploy to hosts that have the release already too.
         package var force: Bool
+        /// The hosts hold the release: it is activated, and nothing is pushed.
+        package var isRollback: Bool
         package var warnings: [String]
 
         package init(
             play: Play, release: ReleaseArtifact, inputs: [InputDigest] = [],
-            createdAt: Timestamp, force: Bool = false, warnings: [String] = []
+            createdAt: Timestamp, force: Bool = false, isRollback: Bool = false,
+            warnings: [String] = []
         ) {
             self.play = play
             self.release = release
             self.inputs = inputs
             self.createdAt = createdAt
             self.force = force
+            self.isRollback = isRollback
             self.warnings = warnings
         }
     }
@@ -59,9 +63,18 @@ package struct Planner: Sendable {
                         remedy: "mend what the survey reports, then plan again"))
                 continue
             }
+            if request.isRollback, baseline?.hasRelease != true {
+                problems.append(
+                    SurveyProblem(
+                        code: "release-missing", host: spec.target.name,
+                        message: "the survey did not see release \(request.release.id) on it",
+                        remedy: "choose a release that all hosts hold, or deploy its artifact"))
+                continue
+            }
             guard
                 let host = HostPlanner(
-                    spec: spec, release: request.release, baseline: baseline
+                    spec: spec, release: request.release, isRollback: request.isRollback,
+                    baseline: baseline
                 ).plan(force: request.force)
             else {
                 problems.append(
@@ -88,7 +101,8 @@ package struct Planner: Sendable {
         guard problems.isEmpty else { throw Refusal(problems: problems) }
         return Plan(
             createdAt: request.createdAt, name: play.name,
-            service: play.hosts.first?.service.name ?? play.name, release: request.release,
+            service: play.hosts.first?.service.name ?? play.name,
+            kind: request.isRollback ? .rollback : .deploy, release: request.release,
             inputs: request.inputs, hosts: hosts, peers: play.peers, batches: batches,
             budget: play.budget, minAvailable: floor ?? minimums.min() ?? 0,
             batchMinimums: minimums, admitWithin: play.admitWithin,

@@ -22,7 +22,7 @@ extension Rollout {
     var started: Event.RolloutStarted {
         .init(
             rollout: id, service: plan.service, release: plan.release.id,
-            hosts: plan.hosts.map(\.name), actor: actor)
+            hosts: plan.hosts.map(\.name), actor: actor, kind: plan.isRollback ? .rollback : nil)
     }
 
     var allHostsFinished: Bool { state.hosts.values.allSatisfy { $0.result != nil } }
@@ -31,7 +31,7 @@ extension Rollout {
 
     mutating func pushAhead(_ turn: inout Turn) {
         let hosts = plan.hostsToDeploy.filter { host in
-            guard host.spec.artifact.push == .ahead, let value = state.hosts[host.name] else {
+            guard host.isPushedAhead, let value = state.hosts[host.name] else {
                 return false
             }
             return value.result == nil && !value.done.contains(.push)
@@ -63,7 +63,7 @@ extension Rollout {
     mutating func continueAfterPushes(_ turn: inout Turn) {
         guard state.stage == .pushingAhead else { return }
         let pending = plan.hostsToDeploy.contains { host in
-            guard host.spec.artifact.push == .ahead, let value = state.hosts[host.name] else {
+            guard host.isPushedAhead, let value = state.hosts[host.name] else {
                 return false
             }
             return value.result == nil && !value.done.contains(.push)

@@ -28,6 +28,12 @@ extension Rollout {
             begin(host, until: turn.now + (plan.host(host)?.spec.verify.within ?? .zero))
             enterPhase(host, .changedProbe, &turn) { .probe($0) }
             return
+        case .failed(ScriptStatus.releaseNotVerified, let message),
+            .failed(ScriptStatus.startCommandMissing, let message):
+            fail(
+                host, "\(message); no signal was sent",
+                remedy: "the release has changed on the host since the survey: plan again", &turn)
+            return
         case .failed, .unreachable:
             fail(
                 host, "the signal could not be sent: \(outcome.failureText ?? "")",

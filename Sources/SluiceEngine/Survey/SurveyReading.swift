@@ -5,6 +5,8 @@ struct SurveyReading {
     let report: CommandOutcome.Report
     let spec: HostSpec
     let release: ReleaseArtifact
+    /// Whether the release may have to be brought onto the host.
+    var pushes = true
 
     private func text(_ key: String) -> String { report[key] ?? "" }
     private func number(_ key: String) -> Int? { report[key].flatMap { Int($0) } }
@@ -81,9 +83,21 @@ struct SurveyReading {
             process: process, release: current, releaseSHA256: report["digest"].flatMap(nonEmpty),
             runsOlderRelease: startedBeforeLastMove,
             releases: text("releases").split(separator: " ").map(String.init).sorted(),
-            hasRelease: report["have"] == release.sha256, freeBytes: (number("free") ?? 0) * 1024,
+            hasRelease: !release.sha256.isEmpty && report["have"] == release.sha256,
+            freeBytes: (number("free") ?? 0) * 1024,
             hasZstd: report["zstd"] == "1", answerTime: probe.took)
         return (baseline, [])
+    }
+
+    /// The releases that Sluice put there, the newest push first.
+    var held: [HeldRelease] {
+        text("recorded").split(separator: " ").compactMap { entry in
+            let parts = entry.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 2, Shell.isPlainName(String(parts[0])), !parts[1].isEmpty else {
+                return nil
+            }
+            return HeldRelease(id: String(parts[0]), sha256: String(parts[1]))
+        }
     }
 
     private typealias Report = (_ code: String, _ message: String, _ remedy: String) -> Void
@@ -181,17 +195,19 @@ struct SurveyReading {
                 "\(artifact.root) can't be written by \(text("user").isEmpty ? "the login user" : text("user"))",
                 "mount it read-write, give the login user the directory, or set become: true")
         }
-        // The archive and what it unpacks to lie side by side for a moment.
-        let need =
+        // The archive and what it unpacks to lie side by side for a moment. Without a push there are
+        // a lock and a link to write: a full disk may be the very reason to go back.
+        let payload =
             report["have"] == release.sha256 ? 0 : release.bytes * (release.form == .file ? 2 : 3)
-        if let free = number("free"), free * 1024 < need + (16 << 20) {
+        let need = pushes ? payload + (16 << 20) : 1 << 20
+        if let free = number("free"), free * 1024 < need {
             problem(
                 "disk-full",
                 "\(free / 1024) MiB are free under \(artifact.root), and about "
-                    + "\((need >> 20) + 16) MiB are needed",
-                "free some space, or lower artifact.keep")
+                    + "\(need >> 20) MiB are needed",
+                pushes ? "free some space, or lower artifact.keep" : "free some space")
         }
-        if text("exists") == "1", report["have"] != release.sha256 {
+        if pushes, text("exists") == "1", report["have"] != release.sha256 {
             problem(
                 "release-conflict",
                 "release \(release.id) is on the host already, with other content",

@@ -18,18 +18,21 @@ package struct Surveyor: Sendable {
     /// What was seen of each host that was cleared, and why the others were not.
     package struct Findings: Sendable, Hashable {
         package var baselines: [String: HostBaseline] = [:]
+        /// The releases that Sluice put on each of these hosts, the newest push first.
+        package var held: [String: [HeldRelease]] = [:]
         /// In the order of the hosts.
         package var problems: [SurveyProblem] = []
     }
 
     /// - Parameters:
+    ///   - pushes: Whether the release may have to be brought onto the hosts.
     ///   - onHost: Called as each host's answer comes in, for a progress line.
     package func survey(
-        _ specs: [HostSpec], release: ReleaseArtifact,
+        _ specs: [HostSpec], release: ReleaseArtifact, pushes: Bool = true,
         onHost: @escaping @Sendable (String, _ cleared: Bool) -> Void = { _, _ in }
     ) async -> Findings {
-        var answers: [Int: (HostBaseline?, [SurveyProblem])] = [:]
-        await withTaskGroup(of: (Int, HostBaseline?, [SurveyProblem]).self) { group in
+        var answers: [Int: Answer] = [:]
+        await withTaskGroup(of: (Int, Answer).self) { group in
             var next = 0
             func add() {
                 guard next < specs.count else { return }
@@ -37,58 +40,63 @@ package struct Surveyor: Sendable {
                 let spec = specs[index]
                 next += 1
                 group.addTask { [self] in
-                    let (baseline, problems) = await look(at: spec, release: release)
-                    return (index, baseline, problems)
+                    (index, await look(at: spec, release: release, pushes: pushes))
                 }
             }
             for _ in 0..<forks { add() }
-            while let (index, baseline, problems) = await group.next() {
-                answers[index] = (baseline, problems)
-                onHost(specs[index].target.name, problems.isEmpty)
+            while let (index, answer) = await group.next() {
+                answers[index] = answer
+                onHost(specs[index].target.name, answer.problems.isEmpty)
                 add()
             }
         }
         var findings = Findings()
         for (index, spec) in specs.enumerated() {
-            guard let (baseline, problems) = answers[index] else { continue }
-            findings.baselines[spec.target.name] = baseline
-            findings.problems += problems
+            guard let answer = answers[index] else { continue }
+            findings.baselines[spec.target.name] = answer.baseline
+            if answer.baseline != nil { findings.held[spec.target.name] = answer.held }
+            findings.problems += answer.problems
         }
         return findings
     }
 
+    private struct Answer: Sendable {
+        var baseline: HostBaseline?
+        var held: [HeldRelease] = []
+        var problems: [SurveyProblem] = []
+
+        init(_ baseline: HostBaseline?, _ held: [HeldRelease], _ problems: [SurveyProblem]) {
+            self.baseline = baseline
+            self.held = held
+            self.problems = problems
+        }
+
+        init(_ problem: SurveyProblem) { problems = [problem] }
+    }
+
     private func look(
-        at spec: HostSpec, release: ReleaseArtifact
-    ) async -> (HostBaseline?, [SurveyProblem]) {
+        at spec: HostSpec, release: ReleaseArtifact, pushes: Bool
+    ) async -> Answer {
         let commands = RemoteCommands(spec: spec, release: release)
-        guard let survey = ReadCommand(commands.survey()) else { return (nil, []) }
+        guard let survey = ReadCommand(commands.survey()) else { return Answer(nil, [], []) }
         let reading: SurveyReading
         switch await hosts.read(survey, on: spec.target) {
         case .succeeded(let report):
-            reading = SurveyReading(report: report, spec: spec, release: release)
+            reading = SurveyReading(report: report, spec: spec, release: release, pushes: pushes)
         case .failed(let status, let message):
-            return (nil, [SurveyReading.failed(spec, status: status, message: message)])
+            return Answer(SurveyReading.failed(spec, status: status, message: message))
         case .unknown(let reason):
-            return (
-                nil,
-                [
-                    SurveyProblem(
-                        code: "survey-failed", host: spec.target.name,
-                        message: "the survey did not come back: \(reason)",
-                        remedy: "look at the host's SSH log and load, then plan again")
-                ]
-            )
+            return Answer(
+                SurveyProblem(
+                    code: "survey-failed", host: spec.target.name,
+                    message: "the survey did not come back: \(reason)",
+                    remedy: "look at the host's SSH log and load, then plan again"))
         case .unreachable(let reason, let remedy, let code):
-            return (
-                nil,
-                [
-                    SurveyProblem(
-                        code: code, host: spec.target.name, message: reason,
-                        remedy: remedy)
-                ]
-            )
+            return Answer(
+                SurveyProblem(
+                    code: code, host: spec.target.name, message: reason, remedy: remedy))
         }
-        let probe = await prober.probe(spec)
-        return reading.verdict(probe: probe)
+        let (baseline, problems) = reading.verdict(probe: await prober.probe(spec))
+        return Answer(baseline, reading.held, problems)
     }
 }

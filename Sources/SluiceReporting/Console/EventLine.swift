@@ -42,8 +42,11 @@ package enum EventLine {
         switch event.kind {
         case .rolloutStarted(let value):
             return line.rollout(
-                "rollout \(value.rollout) started by \(value.actor): \(value.service)"
-                    + " \(value.release) to \(Words.count(value.hosts.count, "host"))", .strong)
+                "rollout \(value.rollout) started by \(value.actor): "
+                    + Words.subject(
+                        value.service, value.release, isRollback: value.isRollback)
+                    + " \(value.isRollback ? "on" : "to") \(Words.count(value.hosts.count, "host"))",
+                .strong)
         case .batchStarted(let value):
             return line.rollout(
                 "batch \(value.batch) of \(value.of): \(Words.names(value.hosts))", .strong)
@@ -80,12 +83,14 @@ package enum EventLine {
             guard let host = value.host else { return line.rollout(text, tone) }
             return line.host(host, "note", text, tone)
         case .hostFailed(let value): return line.failure(value)
-        case .hostFinished(let value): return line.finished(value)
+        case .hostFinished(let value):
+            return line.finished(value, isRollback: plan?.isRollback ?? false)
         case .stopping(let value): return line.rollout("stopping: \(value.reason)", .bad)
         case .interrupted(let value):
             return line.rollout("\(value.signal): \(Words.interruption(value.level))", .warning)
         case .paused(let value): return line.rollout(Words.paused(value), .warning)
-        case .rolloutFinished(let value): return line.finished(value)
+        case .rolloutFinished(let value):
+            return line.finished(value, isRollback: plan?.isRollback ?? false)
         case .progress: return nil
         }
     }
@@ -267,8 +272,9 @@ private struct EventLineBuilder {
             + more("remedy: ", value.remedy, .warning)
     }
 
-    func finished(_ value: Event.HostFinished) -> String {
-        var text = Words.result(value.result).uppercased(ifAttention: value.result)
+    func finished(_ value: Event.HostFinished, isRollback: Bool) -> String {
+        var text = Words.result(value.result, isRollback: isRollback).uppercased(
+            ifAttention: value.result)
         let releases = Words.releases(value.releaseBefore, value.releaseAfter, style)
         if !releases.isEmpty { text += ", \(releases)" }
         if let took = value.took { text += ", took \(Words.span(took))" }
@@ -278,7 +284,7 @@ private struct EventLineBuilder {
         return result + more("run: ", command, .warning, isCommand: true)
     }
 
-    func finished(_ value: Event.RolloutFinished) -> String {
+    func finished(_ value: Event.RolloutFinished, isRollback: Bool) -> String {
         let tone: Tone =
             switch value.result {
             case .succeeded: .good
@@ -287,7 +293,8 @@ private struct EventLineBuilder {
             }
         return rollout(
             "rollout \(Words.result(value.result)) after \(Words.span(value.took)):"
-                + " \(value.deployed) deployed, \(value.failed) failed,"
+                + " \(value.deployed) \(Words.result(.deployed, isRollback: isRollback)),"
+                + " \(value.failed) failed,"
                 + (value.unreachable.map { " \($0) unreachable," } ?? "")
                 + " \(value.untouched) untouched, \(value.needsAttention) needing attention", tone)
     }

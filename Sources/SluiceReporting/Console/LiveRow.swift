@@ -70,7 +70,9 @@ extension LiveTable {
     private func cells(
         _ host: RolloutRecord.HostRun, _ finished: Event.HostFinished, _ style: Style
     ) -> Cells {
-        var cells = Cells(mark: Words.mark(finished.result), head: Words.result(finished.result))
+        var cells = Cells(
+            mark: Words.mark(finished.result),
+            head: Words.result(finished.result, isRollback: plan.isRollback))
         cells.tone = cells.mark.tone
         cells.time = finished.took.map(Words.span) ?? ""
         let failure = host.failures.first?.message ?? ""

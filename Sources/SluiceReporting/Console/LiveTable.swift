@@ -87,7 +87,8 @@ extension LiveTable {
 
     private func heads(_ layout: Layout, now: Timestamp) -> [Line] {
         let deployed = record.hosts(.deployed, .upToDate).count
-        var first = Line("\(plan.service) \(plan.release.id)", .strong)
+        var first = Line(
+            Words.subject(plan.service, plan.release.id, isRollback: plan.isRollback), .strong)
         var parts = ["\(deployed)/\(record.hosts.count) hosts done"]
         let failed = record.hosts(.restored, .failedInService).count
         if failed > 0 { parts.append("\(failed) failed") }

@@ -12,7 +12,9 @@ package enum HistoryTable {
             let took = rollout.finishedAt.map { Words.span($0 - rollout.startedAt) }
             table.add([
                 .init(rollout.rollout, .strong), .init(Words.day(rollout.startedAt)),
-                .init(rollout.service), .init(rollout.release), .init(words, tone),
+                .init(rollout.service),
+                .init(rollout.release + (rollout.isRollback ? " (rollback)" : "")),
+                .init(words, tone),
                 .init(hosts(rollout)), .init(took ?? ""), .init(rollout.actor),
             ])
         }

@@ -226,7 +226,8 @@ extension RolloutSummary {
         self.init(
             rollout: started.rollout, service: started.service, release: started.release,
             actor: started.actor, startedAt: startedAt, finishedAt: record.finishedAt,
-            result: record.finished?.result, hosts: started.hosts.count)
+            result: record.finished?.result, hosts: started.hosts.count,
+            isRollback: started.isRollback)
         deployed = record.finished?.deployed ?? record.hosts(.deployed).count
         failed =
             record.finished.map { $0.failed + ($0.unreachable ?? 0) }

@@ -26,7 +26,10 @@ package enum RolloutStory {
         let started = record.started
         page.line("Rollout \(started?.rollout ?? "(its start is not in the journal)")", .strong)
         if let started {
-            page.field("service", "\(started.service), release \(started.release)", width: width)
+            page.field(
+                "service",
+                "\(started.service), \(started.isRollback ? "rollback to " : "")release"
+                    + " \(started.release)", width: width)
         }
         if let plan {
             page.field("plan", "\(plan.name), made \(Words.day(plan.createdAt))", width: width)
@@ -45,7 +48,10 @@ package enum RolloutStory {
             let last = record.lastAt.map { "; the last event is of \(Words.day($0))" } ?? ""
             page.field("result", "not finished\(last)", .warning, width: width)
         }
-        var counts = ["\(record.hosts(.deployed).count) of \(record.hosts.count) deployed"]
+        var counts = [
+            "\(record.hosts(.deployed).count) of \(record.hosts.count) "
+                + Words.result(.deployed, isRollback: started?.isRollback ?? false)
+        ]
         for (count, words) in [
             (record.hosts(.restored).count, "restored"),
             (record.hosts(.failedInService).count, "failed in service"),
@@ -104,7 +110,8 @@ package enum RolloutStory {
         let result = host.finished?.result
         let mark = result.map(Words.mark) ?? .warning
         var title = "\(page.style.sign(mark)) \(host.name): "
-        title += result.map(Words.result) ?? "no result"
+        let isRollback = record.started?.isRollback ?? false
+        title += result.map { Words.result($0, isRollback: isRollback) } ?? "no result"
         let releases = Words.releases(
             host.finished?.releaseBefore, host.finished?.releaseAfter, page.style)
         if !releases.isEmpty { title += ", \(releases)" }

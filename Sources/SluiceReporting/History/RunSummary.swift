@@ -54,7 +54,9 @@ package struct RunSummary: Sendable {
 
     private func headline(_ page: inout Page, _ width: Int) {
         let name =
-            record.started.map { "\($0.service) \($0.release)" } ?? plan?.service ?? "Rollout"
+            record.started.map {
+                Words.subject($0.service, $0.release, isRollback: $0.isRollback)
+            } ?? plan?.service ?? "Rollout"
         let id = record.started.map { " (rollout \($0.rollout))" } ?? ""
         let time = record.elapsed.map { " after \(Words.span($0))" } ?? ""
         let result = record.finished?.result
@@ -70,7 +72,10 @@ package struct RunSummary: Sendable {
         page.wrapped(
             "\(page.style.sign(mark)) \(name) \(words)\(time)\(id)", indent: 0, hanging: 2,
             tone: mark.tone, width: width)
-        var parts = [Words.count(record.hosts(.deployed).count, "host") + " deployed"]
+        var parts = [
+            Words.count(record.hosts(.deployed).count, "host") + " "
+                + Words.result(.deployed, isRollback: isRollback)
+        ]
         func add(_ hosts: [RolloutRecord.HostRun], _ words: String) {
             if !hosts.isEmpty { parts.append("\(hosts.count) \(words)") }
         }
@@ -119,6 +124,8 @@ package struct RunSummary: Sendable {
                 + " service\(list).", indent: 2, hanging: 4, tone: .warning, width: width)
     }
 
+    private var isRollback: Bool { record.started?.isRollback ?? plan?.isRollback ?? false }
+
     private func release(of host: RolloutRecord.HostRun) -> String? {
         host.finished?.releaseAfter ?? host.finished?.releaseBefore
             ?? plan?.host(host.name)?.baseline?.release
@@ -143,7 +150,8 @@ package struct RunSummary: Sendable {
             ? "" : ": the \(Words.count(done, "host")) on \(release) already will be left alone"
         page.blank()
         page.wrapped(
-            "\(first), run the same deploy again\(skipped).", indent: 2, hanging: 4, width: width)
+            "\(first), run the same \(isRollback ? "rollback" : "deploy") again\(skipped).",
+            indent: 2, hanging: 4, width: width)
     }
 
     /// The hosts that something was done to.
@@ -158,7 +166,9 @@ package struct RunSummary: Sendable {
             let mark = result.map(Words.mark) ?? .bad
             table.add([
                 .init(page.style.sign(mark), mark.tone), .init(host.name, .strong),
-                .init(result.map(Words.result) ?? "no result", mark.tone),
+                .init(
+                    result.map { Words.result($0, isRollback: isRollback) } ?? "no result",
+                    mark.tone),
                 .init(
                     Words.releases(
                         host.finished?.releaseBefore, host.finished?.releaseAfter, page.style)),
@@ -198,7 +208,9 @@ package struct RunSummary: Sendable {
         page.blank()
         let result = host.finished?.result
         let mark = result.map(Words.mark) ?? .bad
-        var words = result.map(Words.result) ?? "no result, and it may be out of rotation"
+        var words =
+            result.map { Words.result($0, isRollback: isRollback) }
+            ?? "no result, and it may be out of rotation"
         if result == .restored {
             words += release(of: host).map { ", in service on \($0)" } ?? ", in service"
         }

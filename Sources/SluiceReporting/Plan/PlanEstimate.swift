@@ -21,8 +21,6 @@ package struct PlanEstimate: Sendable, Hashable {
 }
 
 extension HostPlan {
-    package var isPushedAhead: Bool { spec.artifact.push == .ahead }
-
     /// The steps that are done while the host's batch runs.
     var stepsInBatch: [PlannedStep] {
         isPushedAhead ? steps.filter { $0.step != .push } : steps

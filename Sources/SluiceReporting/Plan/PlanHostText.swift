@@ -27,7 +27,7 @@ struct PlanHostText {
             .map { ", batch \($0 + 1) of \(plan.batches.count)" }
         page.line("Host \(host.name)\(place ?? "")", .strong)
         page.field("reached", Self.reached(host.spec.target))
-        if let baseline = host.baseline { page.field("now", Self.now(baseline)) }
+        if let baseline = host.baseline { page.field("now", now(baseline)) }
         page.field(
             "time",
             "about \(Words.span(host.estimateInBatch)), out of rotation for"
@@ -76,13 +76,14 @@ struct PlanHostText {
         return "\(user)\(target.address):\(target.port)\(become)"
     }
 
-    static func now(_ baseline: HostBaseline) -> String {
+    private func now(_ baseline: HostBaseline) -> String {
         var parts = [baseline.release.map { "release \($0)" } ?? "no release of Sluice's yet"]
         if baseline.runsOlderRelease { parts.append("but the process is older than that") }
         parts.append("\(baseline.process)")
         parts.append("answers in \(baseline.answerTime)")
         parts.append("\(Words.bytes(baseline.freeBytes)) free")
-        if baseline.hasRelease { parts.append("has the new release's files") }
+        // For a rollback that goes without saying.
+        if baseline.hasRelease, !plan.isRollback { parts.append("has the new release's files") }
         return parts.joined(separator: ", ")
     }
 

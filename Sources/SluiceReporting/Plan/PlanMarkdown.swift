@@ -3,7 +3,8 @@ package import SluiceModel
 /// A plan for a merge request: the figures in tables, the commands folded away.
 package enum PlanMarkdown {
     package static func render(_ plan: Plan) -> String {
-        var text = "# Plan: \(Markdown.inline(plan.name))\n\n"
+        var text =
+            "# \(plan.isRollback ? "Plan of a rollback" : "Plan"): \(Markdown.inline(plan.name))\n\n"
         text += Markdown.table(["", ""], header(plan))
         if !plan.surveyed {
             text += "\n> **Offline:** no host was looked at; this plan can't be run.\n"
@@ -30,11 +31,13 @@ package enum PlanMarkdown {
         var rows = [
             ["Service", Markdown.code(plan.service)],
             ["Release", Markdown.code(artifact.id)],
-            [
-                "Artifact",
-                "\(Markdown.code(artifact.source)), \(artifact.form.rawValue),"
-                    + " \(Words.bytes(artifact.bytes))",
-            ],
+            plan.isRollback
+                ? ["Rollback", Markdown.inline(Words.way(back: plan))]
+                : [
+                    "Artifact",
+                    "\(Markdown.code(artifact.source)), \(artifact.form.rawValue),"
+                        + " \(Words.bytes(artifact.bytes))",
+                ],
             ["SHA-256", Markdown.code(artifact.sha256)],
             ["Hosts", PlanText.hostCounts(plan)],
             ["Batches", Markdown.inline(PlanText.batches(plan.batches))],

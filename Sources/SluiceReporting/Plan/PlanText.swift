@@ -43,11 +43,16 @@ package enum PlanText {
 
     private static func header(_ plan: Plan, _ page: inout Page) {
         let artifact = plan.release
-        page.line("Plan: \(plan.name)", .strong)
-        page.field("service", "\(plan.service), release \(artifact.id)")
-        page.field(
-            "artifact",
-            "\(artifact.source) (\(artifact.form.rawValue), \(Words.bytes(artifact.bytes)))")
+        page.line((plan.isRollback ? "Plan of a rollback: " : "Plan: ") + plan.name, .strong)
+        if plan.isRollback {
+            page.field("service", plan.service)
+            page.field("rollback", Words.way(back: plan))
+        } else {
+            page.field("service", "\(plan.service), release \(artifact.id)")
+            page.field(
+                "artifact",
+                "\(artifact.source) (\(artifact.form.rawValue), \(Words.bytes(artifact.bytes)))")
+        }
         page.raw("            sha256 \(artifact.sha256)", .faint)
         page.field("hosts", hostCounts(plan))
         if !plan.batches.isEmpty {
@@ -65,7 +70,7 @@ package enum PlanText {
 
     static func hostCounts(_ plan: Plan) -> String {
         let deployed = plan.hostsToDeploy.count
-        var parts = ["\(deployed) to deploy"]
+        var parts = ["\(deployed) to \(plan.isRollback ? "roll back" : "deploy")"]
         let done = plan.hosts.count - deployed
         if done > 0 { parts.append("\(done) up to date") }
         if !plan.peers.isEmpty {
@@ -218,7 +223,9 @@ package enum PlanText {
             return
         }
         page.wrapped(
-            "\(plan.service) \(plan.release.id) to"
+            (plan.isRollback
+                ? "\(plan.service) back to \(plan.release.id) on"
+                : "\(plan.service) \(plan.release.id) to")
                 + " \(Words.count(plan.hostsToDeploy.count, "host")) in \(plan.batches.count)"
                 + " batch\(plan.batches.count == 1 ? "" : "es"), about"
                 + " \(Words.span(PlanEstimate(plan).total)). Nothing has been changed yet.",

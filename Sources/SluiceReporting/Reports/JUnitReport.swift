@@ -28,7 +28,10 @@ package enum JUnitReport {
         let failures = suites.reduce(0) { $0 + $1.failures }
         var name = "sluice"
         if let run = runs.first, !run.isOneOfSeveral {
-            name += " \(run.plan.service) \(run.plan.release.id)"
+            name +=
+                " "
+                + Words.subject(
+                    run.plan.service, run.plan.release.id, isRollback: run.plan.isRollback)
         }
         var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
         text += "<testsuites name=\(XML.quoted(name))"

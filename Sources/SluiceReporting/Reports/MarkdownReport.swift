@@ -14,7 +14,10 @@ package enum MarkdownReport {
     private static func section(_ run: ReportedRun) -> String {
         let plan = run.plan
         let record = RolloutRecord(plan: plan, events: run.events)
-        var text = "# \(Markdown.inline(plan.service)) \(Markdown.inline(plan.release.id)): "
+        let subject = Words.subject(
+            Markdown.inline(plan.service), Markdown.inline(plan.release.id),
+            isRollback: plan.isRollback)
+        var text = "# \(subject): "
         text += run.hasNothingToDo ? "nothing to do" : result(record)
         text += "\n\n" + Markdown.table(["", ""], header(run, record))
         if run.hasNothingToDo { return text + "\nNo host was touched.\n" }
@@ -26,7 +29,7 @@ package enum MarkdownReport {
         if !failed.isEmpty { text += "\n## Failures\n" }
         for host in failed { text += failure(host) }
         text += "\n## Steps\n"
-        for host in record.hosts where !host.steps.isEmpty { text += "\n" + steps(host) }
+        for host in record.hosts where !host.steps.isEmpty { text += "\n" + steps(host, plan) }
         return text
     }
 
@@ -45,10 +48,14 @@ package enum MarkdownReport {
         if let startedAt = record.startedAt { rows.append(["Started", Words.day(startedAt)]) }
         if let elapsed = record.elapsed { rows.append(["Took", Words.span(elapsed)]) }
         rows.append([
-            "Artifact",
-            "\(Markdown.code(plan.release.source)), SHA-256 \(Markdown.code(plan.release.sha256))",
+            plan.isRollback ? "Release" : "Artifact",
+            Markdown.code(plan.isRollback ? plan.release.id : plan.release.source)
+                + ", SHA-256 \(Markdown.code(plan.release.sha256))",
         ])
-        var counts = [Words.count(record.hosts(.deployed).count, "host") + " deployed"]
+        var counts = [
+            Words.count(record.hosts(.deployed).count, "host") + " "
+                + Words.result(.deployed, isRollback: plan.isRollback)
+        ]
         for (count, words) in [
             (record.hosts(.restored).count, "restored"),
             (record.hosts(.failedInService).count, "failed in service"),
@@ -70,7 +77,7 @@ package enum MarkdownReport {
         let style = Style(colour: false, unicode: true)
         let rows = record.hosts.map { host -> [String] in
             let result = host.finished?.result
-            let words = result.map(Words.result) ?? "no result"
+            let words = result.map { Words.result($0, isRollback: plan.isRollback) } ?? "no result"
             let releases = Words.releases(
                 host.finished?.releaseBefore, host.finished?.releaseAfter, style)
             return [
@@ -96,7 +103,7 @@ package enum MarkdownReport {
         return text
     }
 
-    private static func steps(_ host: RolloutRecord.HostRun) -> String {
+    private static func steps(_ host: RolloutRecord.HostRun, _ plan: Plan) -> String {
         let rows = host.steps.map { step -> [String] in
             [
                 Words.step(step.step, on: step.path), step.outcome?.rawValue ?? "no outcome",
@@ -105,7 +112,9 @@ package enum MarkdownReport {
             ]
         }
         let table = Markdown.table(["Step", "Outcome", "Started", "Took", "Seen"], rows)
-        let result = host.finished.map { Words.result($0.result) } ?? "no result"
+        let result =
+            host.finished.map { Words.result($0.result, isRollback: plan.isRollback) }
+            ?? "no result"
         return Markdown.details("\(host.name): \(result)", "\n" + table)
     }
 }

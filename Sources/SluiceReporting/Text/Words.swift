@@ -111,9 +111,9 @@ enum Words {
             "\(what)attempt \(event.attempt) of \(event.of) failed: \(event.reason); again\(pause)"
     }
 
-    static func result(_ result: Event.HostResult) -> String {
+    static func result(_ result: Event.HostResult, isRollback: Bool = false) -> String {
         switch result {
-        case .deployed: "deployed"
+        case .deployed: isRollback ? "rolled back" : "deployed"
         case .upToDate: "up to date"
         case .restored: "restored"
         case .failedInService: "failed, in service"
@@ -140,6 +140,19 @@ enum Words {
         case .needsAttention: .bad
         case .untouched: .waiting
         }
+    }
+
+    /// What a plan brings back, and from what.
+    static func way(back plan: Plan) -> String {
+        let before = plan.releasesBefore
+        let from = before.isEmpty ? "" : "from \(names(before)) "
+        return from + "to \(plan.release.id), which the hosts hold already: nothing is pushed, and "
+            + "no release is deleted"
+    }
+
+    /// What is rolled out, or back to what.
+    static func subject(_ service: String, _ release: String, isRollback: Bool) -> String {
+        isRollback ? "\(service) rollback to \(release)" : "\(service) \(release)"
     }
 
     /// `v1 -> v2`, or what is known of it.

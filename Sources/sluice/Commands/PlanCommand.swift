@@ -17,10 +17,19 @@ struct PlanCommand: AsyncParsableCommand {
 
     @Argument(help: "The playbook.") var playbook: String
     @OptionGroup var options: PlayOptions
+    @OptionGroup var state: StateOptions
     @OptionGroup var verbosity: VerbosityOptions
 
     @Flag(help: "Connect to nothing: what needs a look at the hosts is left open.")
     var offline = false
+
+    @Flag(help: "Show what 'sluice rollback' would do.") var rollback = false
+
+    @Option(
+        help: ArgumentHelp(
+            "With --rollback: the release to go back to (default: the one before the last deploy).",
+            valueName: "release"))
+    var to: String?
 
     @Option(
         help: ArgumentHelp("Save the plan, to be run with 'sluice deploy FILE'.", valueName: "file")
@@ -40,6 +49,13 @@ struct PlanCommand: AsyncParsableCommand {
             throw ValidationError(
                 "'sluice deploy' takes a saved plan by its ending: --out \(out).json")
         }
+        if to != nil, !rollback { throw ValidationError("--to goes with --rollback.") }
+        guard rollback else { return }
+        if offline { throw ValidationError("Only a look at the hosts tells what they hold.") }
+        if options.artifact != nil || options.release != nil || options.force {
+            throw ValidationError(
+                "--rollback takes no --artifact, --release or --force; --to names the release.")
+        }
     }
 
     func run() async throws {
@@ -57,10 +73,10 @@ struct PlanCommand: AsyncParsableCommand {
                 "a saved plan is of one play, and the playbook has \(plays.count)",
                 remedy: "name the play with --play", status: ExitStatus.usage)
         }
-        try loader.check(plays, needsArtifacts: true)
+        let prepare = try maker(plays, loader)
         var changes = false
         for play in plays {
-            let prepared = try await PlanMaker(loader: loader, isOnline: !offline).prepare(play)
+            let prepared = try await prepare(play)
             let plan = prepared.plan
             await prepared.close()
             changes = changes || !plan.hostsToDeploy.isEmpty
@@ -72,11 +88,28 @@ struct PlanCommand: AsyncParsableCommand {
             case .json: Terminal.say(try PlanJSON.encode(plan))
             case .markdown: Terminal.say(PlanMarkdown.render(plan))
             }
+            if plan.hostsToDeploy.isEmpty, let alternative = prepared.alternative {
+                Terminal.complain(alternative)
+            }
             if let out {
                 Terminal.complain("Saved. Run it with: sluice deploy \(ShellWord.quoted(out))")
             }
         }
         if detailedExitcode, changes { throw ExitCode(2) }
+    }
+
+    private func maker(
+        _ plays: [PlayTemplate], _ loader: FleetLoader
+    ) throws -> (PlayTemplate) async throws -> PreparedPlan {
+        guard !rollback else {
+            let maker = try RollbackMaker(
+                checking: plays, loader, to: to,
+                stateDirectory: loader.settings.state(state.state))
+            return { try await maker.prepare($0) }
+        }
+        try loader.check(plays, needsArtifacts: true)
+        let maker = PlanMaker(loader: loader, isOnline: !offline)
+        return { try await maker.prepare($0) }
     }
 
     private static func save(_ plan: Plan, to path: String) throws {

@@ -30,6 +30,18 @@ struct RolloutRun {
         var stateDirectory: String
         var lease: TimeSpan
         var lockWait: TimeSpan
+
+        init(stateDirectory: String, lease: TimeSpan, lockWait: TimeSpan) {
+            self.stateDirectory = stateDirectory
+            self.lease = lease
+            self.lockWait = lockWait
+        }
+
+        init(_ settings: Settings, _ state: StateOptions, _ lock: LockOptions) throws {
+            self.init(
+                stateDirectory: settings.state(state.state), lease: try settings.lease(),
+                lockWait: lock.lockWait)
+        }
     }
 
     /// Takes the service and stores the plan; nothing is done for it yet, so what this throws has

@@ -85,11 +85,15 @@ struct FleetLoader {
 
     /// Resolves every play on every host; connects to nothing.
     ///
-    /// - Parameter needsArtifacts: whether an artifact that is not there is a problem.
+    /// - Parameters:
+    ///   - needsArtifacts: whether an artifact that is not there is a problem.
+    ///   - isRollback: whether the plays are for a release that the hosts hold.
     /// - Throws: `ConfigurationError` with everything that is wrong in any of them: a second play
     ///   must not be found wanting when the first has been carried out.
     @discardableResult
-    func check(_ plays: [PlayTemplate], needsArtifacts: Bool) throws -> Checked {
+    func check(
+        _ plays: [PlayTemplate], needsArtifacts: Bool, isRollback: Bool = false
+    ) throws -> Checked {
         var checked = Checked()
         var failures: [(any Error)?] = []
         for play in plays {
@@ -100,6 +104,7 @@ struct FleetLoader {
                 }
                 // The id comes from the artifact's bytes, and no template depends on its value.
                 inputs.release = inputs.release ?? "release"
+                if isRollback { inputs.goBack(to: "release", fileName: "artifact") }
                 let resolved = try play.resolve(inputs)
                 checked.hosts += resolved.play.hosts.count
                 checked.warnings += (notes + resolved.warnings)
@@ -198,5 +203,14 @@ struct FleetLoader {
         try InputFiles.digests(
             playbook: playbook.file, sources: sources, limit: options.fleet.limit)
             + variableFiles + scripts.digests
+    }
+}
+
+extension PlayInputs {
+    /// - Parameter fileName: What the release came from, where that is known.
+    mutating func goBack(to release: String, fileName: String?) {
+        self.release = release
+        isRollback = true
+        releaseFileName = fileName
     }
 }

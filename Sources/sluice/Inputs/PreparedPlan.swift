@@ -11,6 +11,8 @@ struct PreparedPlan {
     let staging: Staging?
     let hosts: SSHHosts
     let prober: ServiceProber
+    /// What else there would be, where there is nothing to do.
+    var alternative: String? = nil
 
     func close() async {
         await hosts.close()
@@ -68,16 +70,11 @@ struct PlanMaker {
 enum Survey {
     /// - Throws: `Planner.Refusal` with the problems of every host that was not cleared.
     static func cleared(
-        _ specs: [HostSpec], _ artifact: ReleaseArtifact, hosts: SSHHosts, prober: ServiceProber,
-        forks: Int
+        _ specs: [HostSpec], _ artifact: ReleaseArtifact, pushes: Bool = true, hosts: SSHHosts,
+        prober: ServiceProber, forks: Int
     ) async throws -> [String: HostBaseline] {
-        let progress = SurveyProgress(total: specs.count)
-        let findings = await Surveyor(hosts: hosts, prober: prober, forks: forks)
-            .survey(specs, release: artifact) { name, _ in progress.surveyed(name) }
-        progress.end()
-        guard findings.problems.isEmpty else {
-            throw Planner.Refusal(problems: findings.problems)
-        }
+        let findings = try await look(
+            at: specs, for: artifact, pushes: pushes, hosts: hosts, prober: prober, forks: forks)
         // What can't be compressed here is not sent compressed.
         guard !ControllerTools.hasZstd else { return findings.baselines }
         return findings.baselines.mapValues {
@@ -85,6 +82,24 @@ enum Survey {
             baseline.hasZstd = false
             return baseline
         }
+    }
+
+    /// - Parameter pushes: Whether the release may have to be brought onto the hosts.
+    /// - Throws: `Planner.Refusal` with the problems of every host that was not cleared.
+    static func look(
+        at specs: [HostSpec], for artifact: ReleaseArtifact, pushes: Bool, hosts: SSHHosts,
+        prober: ServiceProber, forks: Int
+    ) async throws -> Surveyor.Findings {
+        let progress = SurveyProgress(total: specs.count)
+        let findings = await Surveyor(hosts: hosts, prober: prober, forks: forks)
+            .survey(specs, release: artifact, pushes: pushes) { name, _ in
+                progress.surveyed(name)
+            }
+        progress.end()
+        guard findings.problems.isEmpty else {
+            throw Planner.Refusal(problems: findings.problems)
+        }
+        return findings
     }
 }
 
@@ -112,19 +127,14 @@ struct SavedPlan {
         for input in plan.inputs {
             if let change = await InputFiles.change(of: input) { changes.append(change) }
         }
-        guard FileManager.default.fileExists(atPath: plan.release.source) else {
-            throw stale(changes + ["the artifact \(plan.release.source) is gone"])
-        }
-        let staging = try await Staging(source: plan.release.source, release: plan.release.id)
+        let staging = plan.isRollback ? nil : try await stage(plan.release, &changes)
         let hosts = SSHHosts(staging: staging)
         do {
-            if staging.artifact.sha256 != plan.release.sha256 {
-                changes.append("the artifact \(plan.release.source) has other content now")
-            }
             if !changes.isEmpty { throw stale(changes) }
             let prober = try ServiceProber(hosts: hosts)
             let baselines = try await Survey.cleared(
-                plan.hosts.map(\.spec), plan.release, hosts: hosts, prober: prober, forks: forks)
+                plan.hosts.map(\.spec), plan.release, pushes: !plan.isRollback, hosts: hosts,
+                prober: prober, forks: forks)
             changes = plan.hosts.compactMap {
                 fleetChange($0, of: plan.release.id, now: baselines[$0.name])
             }
@@ -132,9 +142,22 @@ struct SavedPlan {
             return PreparedPlan(plan: plan, staging: staging, hosts: hosts, prober: prober)
         } catch {
             await hosts.close()
-            await staging.remove()
+            await staging?.remove()
             throw error
         }
+    }
+
+    private func stage(
+        _ release: ReleaseArtifact, _ changes: inout [String]
+    ) async throws -> Staging {
+        guard FileManager.default.fileExists(atPath: release.source) else {
+            throw stale(changes + ["the artifact \(release.source) is gone"])
+        }
+        let staging = try await Staging(source: release.source, release: release.id)
+        if staging.artifact.sha256 != release.sha256 {
+            changes.append("the artifact \(release.source) has other content now")
+        }
+        return staging
     }
 
     private func fleetChange(
@@ -149,7 +172,7 @@ struct SavedPlan {
             return "\(host.name) runs \(now.process) now, and ran \(then.process)"
         }
         return then.hasRelease && !now.hasRelease
-            ? "\(host.name) no longer holds release \(release)" : nil
+            ? "\(host.name) no longer holds release \(release), or another one of that name" : nil
     }
 
     private func stale(_ changes: [String]) -> CommandFailure {

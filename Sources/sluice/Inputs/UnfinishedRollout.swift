@@ -42,7 +42,9 @@ struct UnfinishedRollout {
     /// Hosts to which the release may still have to be pushed.
     var hostsToPush: [String] {
         plan.hosts.filter { host in
-            guard host.action == .deploy, let value = rollout.state.hosts[host.name] else {
+            guard host.action == .deploy, host.step(.push) != nil,
+                let value = rollout.state.hosts[host.name]
+            else {
                 return false
             }
             return value.result == nil && value.path == .forward && !value.done.contains(.push)
@@ -94,7 +96,10 @@ struct UnfinishedRollout {
     func lines(_ mode: Event.Resumed.Mode) -> [String] {
         var lines = [
             "Rollout \(id) of \(summary.actor), begun \(summary.startedAt): "
-                + "\(plan.service) \(plan.release.id) to \(plan.hosts.count) hosts"
+                + "\(plan.service) "
+                + (plan.isRollback
+                    ? "rollback to \(plan.release.id) on" : "\(plan.release.id) to")
+                + " \(plan.hosts.count) hosts"
         ]
         for name in hostsInHand + hostsOut.filter({ !hostsInHand.contains($0) }) {
             guard let host = rollout.state.hosts[name] else { continue }

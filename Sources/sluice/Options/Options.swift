@@ -152,6 +152,57 @@ struct PlayOptions: ParsableArguments {
     var shuffleSeed: UInt64?
 }
 
+/// The play and the release of a rollback.
+struct RollbackOptions: ParsableArguments {
+    @OptionGroup(title: "Fleet") var fleet: InventoryOptions
+    @OptionGroup(title: "Connection") var connection: ConnectionOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "The release to go back to (default: the one that the hosts had before the last "
+                + "deploy, by the journal).", valueName: "release"))
+    var to: String?
+
+    @Option(help: ArgumentHelp("The play to take from a playbook with several.", valueName: "name"))
+    var play: String?
+
+    @Option(help: ArgumentHelp("The seed of 'order: shuffle'.", valueName: "number"))
+    var shuffleSeed: UInt64?
+
+    /// The same as of a deploy, without an artifact.
+    func playOptions() throws -> PlayOptions {
+        var options = try PlayOptions.parse([])
+        options.fleet = fleet
+        options.connection = connection
+        options.play = play
+        options.shuffleSeed = shuffleSeed
+        return options
+    }
+}
+
+/// Whether a plan is carried out, and what is written down of it.
+struct ExecutionOptions: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Start without asking.") var yes = false
+
+    @Flag(
+        name: [.customShort("C"), .customLong("check")],
+        help: "Show the plan and stop, as 'sluice plan' does.")
+    var check = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Write a report: jsonl=FILE (every event, as it happens), junit=FILE, markdown=FILE. "
+                + "Repeatable.", valueName: "kind=file"))
+    var report: [ReportRequest] = []
+
+    func validate() throws {
+        let files = report.map { InputFiles.absolute($0.path) }
+        guard Set(files).count == files.count else {
+            throw ValidationError("Two reports can't go to the same file.")
+        }
+    }
+}
+
 /// Where the journal lives.
 struct StateOptions: ParsableArguments {
     @Option(

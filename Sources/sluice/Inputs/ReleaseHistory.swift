@@ -1,0 +1,43 @@
+import SluiceJournal
+import SluiceModel
+
+/// What the journal knows of a service's releases.
+struct ReleaseHistory {
+    /// Of the last rollouts: the last rollback alone, or the deploys of the last release, the
+    /// newest first. See `RollbackTarget.before`.
+    let last: [Plan]
+    private let journal: Journal
+    private let rollouts: [RolloutSummary]
+
+    /// How many rollouts are looked through; nobody goes back further.
+    private static let depth = 1000
+
+    init(of service: String, in directory: String) async throws {
+        journal = try Journal(readingOnly: directory)
+        rollouts = try await journal.rollouts(limit: Self.depth, service: service)
+        var last: [Plan] = []
+        for rollout in rollouts where rollout.release == rollouts.first?.release {
+            let plan = try await journal.plan(of: rollout.rollout)
+            guard !plan.isRollback || last.isEmpty else { break }
+            last.append(plan)
+            if plan.isRollback { break }
+        }
+        self.last = last
+    }
+
+    /// The release as it was deployed last.
+    func release(_ id: String) async throws -> ReleaseArtifact? {
+        var found: ReleaseArtifact?
+        for rollout in rollouts where rollout.release == id {
+            let release = try await journal.plan(of: rollout.rollout).release
+            guard let known = found else {
+                found = release
+                if release.fileName.isEmpty { continue }
+                return release
+            }
+            // A rollback knows the digest; the deploy before it the file as well.
+            if release.sha256 == known.sha256, !release.fileName.isEmpty { return release }
+        }
+        return found
+    }
+}
