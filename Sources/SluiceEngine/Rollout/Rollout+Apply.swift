@@ -51,10 +51,7 @@ extension Rollout {
         case .pushedAhead(let value):
             change(value.host) {
                 $0.step = nil
-                if value.outcome != .failed {
-                    $0.done.insert(.push)
-                    $0.mayBeLocked = false
-                }
+                if value.outcome != .failed { $0.done.insert(.push) }
             }
         case .hostFailed(let value):
             change(value.host) {
