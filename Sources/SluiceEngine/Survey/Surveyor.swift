@@ -62,10 +62,26 @@ package struct Surveyor: Sendable {
     ) async -> (HostBaseline?, [SurveyProblem]) {
         let commands = RemoteCommands(spec: spec, release: release)
         guard let survey = ReadCommand(commands.survey()) else { return (nil, []) }
-        let reading: SurveyReading
-        switch await hosts.read(survey, on: spec.target) {
+        let outcome = await hosts.read(survey, on: spec.target)
+        guard case .succeeded = outcome else {
+            return Self.verdict(on: outcome, probe: nil, spec: spec, release: release)
+        }
+        return Self.verdict(
+            on: outcome, probe: await prober.probe(spec), spec: spec, release: release)
+    }
+
+    /// What one look says of a host. Pure.
+    ///
+    /// - Parameter probe: The host's answer to its health check; needed only where the look
+    ///   succeeded.
+    package static func verdict(
+        on outcome: CommandOutcome, probe: ProbeResult?, spec: HostSpec, release: ReleaseArtifact
+    ) -> (HostBaseline?, [SurveyProblem]) {
+        switch outcome {
         case .succeeded(let report):
-            reading = SurveyReading(report: report, spec: spec, release: release)
+            let reading = SurveyReading(report: report, spec: spec, release: release)
+            return reading.verdict(
+                probe: probe ?? ProbeResult(verdict: .unknown, error: "not asked", took: .zero))
         case .failed(let status, let message):
             return (nil, [SurveyReading.failed(spec, status: status, message: message)])
         case .unknown(let reason):
@@ -88,7 +104,5 @@ package struct Surveyor: Sendable {
                 ]
             )
         }
-        let probe = await prober.probe(spec)
-        return reading.verdict(probe: probe)
     }
 }
