@@ -23,6 +23,9 @@ extension Rollout {
     ) {
         guard let policy = plan.host(host)?.spec.drain else { return }
         switch outcome {
+        case .failed(ScriptStatus.processChanged, _) where neverPassed.contains(host):
+            drained(host, "the process that had not passed has ended", &turn)
+            return
         case .failed(ScriptStatus.processChanged, _):
             fail(
                 host,
@@ -64,7 +67,18 @@ extension Rollout {
         // Only an answer counts: no answer may be the network between here and the host, and the
         // balancer's way is another.
         if result.verdict == .failing, result.status != nil {
+            if neverPassed.contains(host) {
+                drained(host, "it has not passed since it was drained", &turn)
+                return
+            }
             if let refusal = unfitFor404(host, result) {
+                // A new process may answer otherwise until it has noticed the signal.
+                if state.hosts[host]?.path == .restore, let deadline = activity.deadline,
+                    turn.now < deadline
+                {
+                    pause(host, .confirmPause, for: Pace.confirm, &turn)
+                    return
+                }
                 fail(
                     host, refusal,
                     remedy:
@@ -76,6 +90,7 @@ extension Rollout {
             finishStep(host, detail: "\(path(host)) answers \(result.text)", &turn)
             return
         }
+        neverPassed.remove(host)
         guard let deadline = activity.deadline, turn.now >= deadline else {
             progress(
                 host, "\(path(host)): \(result.text)", until: activity.deadline, &turn)
@@ -234,12 +249,18 @@ extension Rollout {
             drained(host, "no process of the service runs", &turn)
             return
         }
-        if neverPassed.contains(host) {
-            drained(host, "it has not passed since it was drained", &turn)
+        let mask = report["cgt"] ?? ""
+        activities[host]?.process = process
+        activities[host]?.seen = mask
+        if neverPassed.contains(host), let policy = plan.host(host)?.spec.drain {
+            // It may get well at any moment: the latch keeps it from that.
+            if SurveyReading.catches(policy.signal, mask: mask), let commands = commands(host) {
+                send(host, commands.pingOff(process), .signalling, &turn)
+            } else {
+                drained(host, "it has not passed since it was drained", &turn)
+            }
             return
         }
-        activities[host]?.process = process
-        activities[host]?.seen = report["cgt"] ?? ""
         enterPhase(host, .restoreProbe, &turn) { .probe($0) }
     }
 
@@ -257,7 +278,9 @@ extension Rollout {
             let commands = commands(host)
         else { return }
         let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
-        if result.verdict == .failing, result.status != nil || !catches {
+        // The surveyed process has the latch. Another fails for a reason of its own, which may pass.
+        let isLatched = process == plan.host(host)?.baseline?.process
+        if result.verdict == .failing, !catches || (result.status != nil && isLatched) {
             if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
         } else if catches {
