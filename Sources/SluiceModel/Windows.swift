@@ -56,8 +56,14 @@ package struct Windows: Sendable, Hashable, Codable {
         }
         let f = check.fastInterval ?? check.interval
         let fName = check.fastInterval == nil ? "interval" : "fast_interval"
-        let down = check.downInterval ?? check.interval
-        let downName = check.downInterval == nil ? "interval" : "down_interval"
+        // A server that a 404 has taken out is not down for HAProxy, which goes on asking at
+        // `interval` (`srv_getinter` in its check.c).
+        var down = check.downInterval ?? check.interval
+        var downName = check.downInterval == nil ? "interval" : "down_interval"
+        if check.disableOn404, down < check.interval {
+            down = check.interval
+            downName = "interval"
+        }
         let fall = max(1, check.fall)
         let rise = max(1, check.rise)
         typealias Term = WaitWindow.Term

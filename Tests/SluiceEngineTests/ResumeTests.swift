@@ -317,6 +317,25 @@ import Testing
         #expect(rollout.state.hosts["h2"]?.result == .untouched)
     }
 
+    /// Between the hooks before the rollout and its first host nothing is under way.
+    @Test(arguments: [Rollout.Request.proceed, .finish, .restore])
+    func aPauseBeforeTheFirstHostEnds(request: Rollout.Request) throws {
+        var world = Sample.world(2)
+        let start = world.now
+        world.requests = [
+            (start + .milliseconds(10), .pause), (start + .seconds(60), request),
+        ]
+        let rollout = world.run(
+            try Sample.plan(
+                2,
+                play: {
+                    $0.beforeRollout = [Hook(name: "first", place: .controller, command: ":")]
+                }))
+        #expect(world.violations == [])
+        #expect(
+            rollout.state.stage == .finished(request == .proceed ? .succeeded : .interrupted))
+    }
+
     @Test func anAbortWithRestoreBringsTheHostInHandBack() throws {
         var world = Sample.world(3)
         world.requests = [(world.now + .seconds(1), .restore)]

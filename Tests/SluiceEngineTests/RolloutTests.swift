@@ -255,6 +255,23 @@ import Testing
         #expect(world.sent.filter { $0.role == .receive }.count == 3)
     }
 
+    /// A lock that is given back while the next one is asked for may be gone when it is needed.
+    @Test(arguments: [false, true]) func aPushAheadKeepsTheLockUntilTheHostIsFinished(
+        stops: Bool
+    ) throws {
+        var world = Sample.world(3)
+        if stops { world.badReleases = ["v2"] }
+        let rollout = world.run(try Sample.plan(3, spec: { $0.artifact.push = .ahead }))
+        #expect(rollout.isFinished)
+        #expect(world.unlocked.map(\.host).sorted() == ["h1", "h2", "h3"])
+        for (host, records) in world.unlocked {
+            let end = try #require(
+                world.events.first { $0.typeName == "host_finished" && $0.host == host })
+            #expect(records >= end.sequence, "\(host)")
+        }
+        #expect(world.hosts.values.allSatisfy { $0.lock == nil })
+    }
+
     @Test func aPushAheadThatFailsTouchesNothing() throws {
         var world = Sample.world(3)
         world.faults = { _, host, command in

@@ -19,6 +19,30 @@ import Testing
         #expect(results(rollout) == ["h1": .deployed, "h2": .deployed])
     }
 
+    private func isDrainedForTheWayBack(_ event: Event) -> Bool {
+        guard case .stepFinished(let value) = event.kind else { return false }
+        return value.step == .pingOff && value.path == .restore
+    }
+
+    /// A service that is slow to get well may do so while it is being taken back.
+    @Test func aProcessThatGetsWellOnTheWayBackIsKeptOut() throws {
+        var world = Sample.world(2)
+        world.badReleases = ["v2"]
+        let plan = try Sample.plan(2, spec: { $0.verify.within = .seconds(5) })
+        var looked: Timestamp?
+        world.onTime = {
+            guard $0.events.contains(where: isDrainedForTheWayBack) else { return }
+            looked = looked ?? $0.now
+            // From then on it would pass, but for the latch.
+            $0.badReleases = []
+        }
+        let rollout = world.run(plan)
+        #expect(looked != nil)
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == .restored)
+        #expect(world.hosts["h1"]?.running == "v1")
+    }
+
     /// While nobody can look at a new process, the balancer may take it in.
     @Test func aProcessThatNobodyCouldLookAtIsDrainedBeforeItIsStopped() throws {
         var world = Sample.world(2)

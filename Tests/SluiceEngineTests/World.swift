@@ -51,6 +51,8 @@ struct World {
 
     var events: [Event] = []
     var sent: [(host: String, role: RemoteCommand.Role, at: Timestamp)] = []
+    /// The records that the journal had when a host's lock was given back.
+    var unlocked: [(host: String, records: Int)] = []
     var violations: [String] = []
     /// For each stop that was sent: whether the host was owed its readmission then.
     var owedWhileStopping: [Bool] = []
@@ -299,6 +301,7 @@ struct World {
         case .timer(let ticket, let span):
             push(.timer(ticket), after: span)
         case .unlock(let name, let commands):
+            unlocked.append((name, events.filter(\.isDurable).count))
             // A lock is given back by the process that took it.
             for command in commands {
                 if command.role == .lock {

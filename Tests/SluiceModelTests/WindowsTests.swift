@@ -51,6 +51,17 @@ import Testing
             windows.readmission.terms.map(\.figures) == ["5s", "1 x 500ms", "2 x 100ms", "100ms"])
     }
 
+    /// A server that one 404 has taken out is not down: HAProxy goes on asking at `interval`.
+    @Test func aServerThatIsBeingStoppedIsAskedAtTheUsualInterval() {
+        let windows = windows(.haproxy) {
+            $0.disableOn404 = true
+            $0.downInterval = .milliseconds(500)
+            $0.probeTime = .fixed(.milliseconds(100))
+        }
+        #expect(windows.readmission.total == .milliseconds(2000 + 2000 + 200 + 100))
+        #expect(windows.readmission.terms.first?.formula == "interval")
+    }
+
     @Test func oneFourOhFourIsEnoughWithDisableOn404() {
         let windows = windows(.haproxy) { $0.disableOn404 = true }
         #expect(windows.drain.total == .milliseconds(2420))

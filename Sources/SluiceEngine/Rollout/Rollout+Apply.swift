@@ -76,10 +76,7 @@ extension Rollout {
             change(value.host) {
                 $0.step = nil
                 $0.attempts = 0
-                if value.outcome != .failed {
-                    $0.done.insert(.push)
-                    $0.mayBeLocked = false
-                }
+                if value.outcome != .failed { $0.done.insert(.push) }
             }
         case .hostFailed(let value):
             change(value.host) {

@@ -48,6 +48,9 @@ extension Rollout {
     }
 
     /// A push ahead has an outcome: `failure` is `nil` when the release is on the host.
+    ///
+    /// Its lock stays until the host is finished: one that is given back while the next step asks
+    /// for it may be gone when a signal needs it. Nobody renews it meanwhile, so it ends in time.
     mutating func pushedAhead(_ host: String, failure: String?, detail: String?, _ turn: inout Turn)
     {
         let took = turn.now - (state.hosts[host]?.stepStartedAt ?? turn.now)
@@ -57,7 +60,6 @@ extension Rollout {
                     host: host, step: .push, outcome: failure == nil ? .done : .failed, took: took,
                     detail: failure ?? detail)), &turn)
         activities[host] = nil
-        unlock(host, &turn)
     }
 
     mutating func continueAfterPushes(_ turn: inout Turn) {
@@ -143,6 +145,9 @@ extension Rollout {
                         host: host.name, result: .untouched,
                         releaseBefore: host.baseline?.release,
                         releaseAfter: host.baseline?.release)), &turn)
+            if state.hosts[host.name]?.mayBeLocked == true {
+                unlock(host.name, takesFirst: mode != nil, &turn)
+            }
         }
         guard result == .succeeded, !plan.afterRollout.isEmpty, !plan.batches.isEmpty else {
             finish(&turn)

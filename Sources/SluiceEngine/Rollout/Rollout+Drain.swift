@@ -23,6 +23,9 @@ extension Rollout {
     ) {
         guard let policy = plan.host(host)?.spec.drain else { return }
         switch outcome {
+        case .failed(ScriptStatus.processChanged, _) where neverPassed.contains(host):
+            drained(host, "the process that had not passed has ended", &turn)
+            return
         case .failed(ScriptStatus.processChanged, _):
             // Nothing was sent. Whether it serves is seen, not supposed: it may have been rebooted.
             begin(host, until: turn.now + (plan.host(host)?.spec.verify.within ?? .zero))
@@ -93,7 +96,18 @@ extension Rollout {
         // Only an answer counts: no answer may be the network between here and the host, and the
         // balancer's way is another.
         if result.verdict == .failing, result.status != nil {
+            if neverPassed.contains(host) {
+                drained(host, "it has not passed since it was drained", &turn)
+                return
+            }
             if let refusal = unfitFor404(host, result) {
+                // A new process may answer otherwise until it has noticed the signal.
+                if state.hosts[host]?.path == .restore, let deadline = activity.deadline,
+                    turn.now < deadline
+                {
+                    pause(host, .confirmPause, for: Pace.confirm, &turn)
+                    return
+                }
                 fail(
                     host, refusal,
                     remedy:
@@ -105,6 +119,7 @@ extension Rollout {
             finishStep(host, detail: "\(path(host)) answers \(result.text)", &turn)
             return
         }
+        neverPassed.remove(host)
         let began = state.hosts[host]?.stepStartedAt ?? turn.now
         var end = activity.deadline ?? turn.now
         // While nothing answers, nobody knows: the connection may come back.
@@ -283,12 +298,18 @@ extension Rollout {
             drained(host, "no process of the service runs", &turn)
             return
         }
-        if neverPassed.contains(host) {
-            drained(host, "it has not passed since it was drained", &turn)
+        let mask = report["cgt"] ?? ""
+        activities[host]?.process = process
+        activities[host]?.seen = mask
+        if neverPassed.contains(host), let policy = plan.host(host)?.spec.drain {
+            // It may get well at any moment: the latch keeps it from that.
+            if SurveyReading.catches(policy.signal, mask: mask), let commands = commands(host) {
+                send(host, commands.pingOff(process), .signalling, &turn)
+            } else {
+                drained(host, "it has not passed since it was drained", &turn)
+            }
             return
         }
-        activities[host]?.process = process
-        activities[host]?.seen = report["cgt"] ?? ""
         enterPhase(host, .restoreProbe, &turn) { .probe($0) }
     }
 
@@ -306,11 +327,13 @@ extension Rollout {
             let commands = commands(host)
         else { return }
         let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
-        // A new process may fail at one moment and pass at the next: it has to be latched. The old
-        // one is, since it got the signal on the way forward.
+        // The surveyed process has the latch, since it got the signal on the way forward. Another
+        // fails for a reason of its own, which may pass: it has to be latched.
         let old = plan.host(host)?.baseline?.process
-        let isOld = process.pid == old?.pid && process.startTicks == old?.startTicks
-        if result.verdict == .failing, (result.status != nil && isOld) || !catches {
+        let isLatched =
+            process.pid == old?.pid && process.startTicks == old?.startTicks
+            && process.bootID == old?.bootID
+        if result.verdict == .failing, !catches || (result.status != nil && isLatched) {
             if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
         } else if catches {

@@ -39,7 +39,7 @@ extension Rollout {
 
     /// A paused rollout has nothing under way that would take it further.
     private mutating func goOnIfIdle(_ turn: inout Turn) {
-        guard state.stage == .rolling || state.stage == .pushingAhead, hook == nil,
+        guard [.beforeHooks, .pushingAhead, .rolling].contains(state.stage), hook == nil,
             !state.hosts.values.contains(where: { $0.phase == .inHand || $0.step != nil })
         else { return }
         nextBatch(&turn)

@@ -79,10 +79,38 @@ package struct Surveyor: Sendable {
     ) async -> Answer {
         let commands = RemoteCommands(spec: spec, release: release)
         guard let survey = ReadCommand(commands.survey()) else { return Answer(nil, [], []) }
-        let reading: SurveyReading
-        switch await hosts.read(survey, on: spec.target) {
+        let outcome = await hosts.read(survey, on: spec.target)
+        guard case .succeeded = outcome else {
+            return Self.answer(
+                on: outcome, probe: nil, spec: spec, release: release, pushes: pushes)
+        }
+        return Self.answer(
+            on: outcome, probe: await prober.probe(spec), spec: spec, release: release,
+            pushes: pushes)
+    }
+
+    /// What one look says of a host. Pure.
+    ///
+    /// - Parameter probe: The host's answer to its health check; needed only where the look
+    ///   succeeded.
+    package static func verdict(
+        on outcome: CommandOutcome, probe: ProbeResult?, spec: HostSpec, release: ReleaseArtifact
+    ) -> (HostBaseline?, [SurveyProblem]) {
+        let answer = answer(on: outcome, probe: probe, spec: spec, release: release, pushes: true)
+        return (answer.baseline, answer.problems)
+    }
+
+    private static func answer(
+        on outcome: CommandOutcome, probe: ProbeResult?, spec: HostSpec, release: ReleaseArtifact,
+        pushes: Bool
+    ) -> Answer {
+        switch outcome {
         case .succeeded(let report):
-            reading = SurveyReading(report: report, spec: spec, release: release, pushes: pushes)
+            let reading = SurveyReading(
+                report: report, spec: spec, release: release, pushes: pushes)
+            let (baseline, problems) = reading.verdict(
+                probe: probe ?? ProbeResult(verdict: .unknown, error: "not asked", took: .zero))
+            return Answer(baseline, reading.held, problems)
         case .failed(let status, let message):
             return Answer(SurveyReading.failed(spec, status: status, message: message))
         case .unknown(let reason):
@@ -96,7 +124,5 @@ package struct Surveyor: Sendable {
                 SurveyProblem(
                     code: code, host: spec.target.name, message: reason, remedy: remedy))
         }
-        let (baseline, problems) = reading.verdict(probe: await prober.probe(spec))
-        return Answer(baseline, reading.held, problems)
     }
 }
