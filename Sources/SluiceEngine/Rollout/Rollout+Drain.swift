@@ -24,6 +24,12 @@ extension Rollout {
         guard let policy = plan.host(host)?.spec.drain else { return }
         switch outcome {
         case .failed(ScriptStatus.processChanged, _):
+            if state.hosts[host]?.path == .restore, activities[host]?.restarts ?? 0 < 3 {
+                // It was replaced just after it was looked at.
+                activities[host]?.restarts += 1
+                send(host, .inspect, .restoreInspect, &turn)
+                return
+            }
             // Nothing was sent. Whether it serves is seen, not supposed: it may have been rebooted.
             begin(host, until: turn.now + (plan.host(host)?.spec.verify.within ?? .zero))
             enterPhase(host, .changedProbe, &turn) { .probe($0) }
@@ -102,7 +108,9 @@ extension Rollout {
         let began = state.hosts[host]?.stepStartedAt ?? turn.now
         var end = activity.deadline ?? turn.now
         // While nothing answers, nobody knows: the connection may come back.
-        if result.status == nil { end = max(end, began + reconnectLimit) }
+        if result.status == nil, state.hosts[host]?.path == .forward {
+            end = max(end, began + reconnectLimit)
+        }
         guard turn.now >= end else {
             progress(host, "\(path(host)): \(result.text)", until: end, &turn)
             enterPhase(host, .confirmPause, &turn) { .timer($0, after: Pace.confirm) }

@@ -232,8 +232,8 @@ extension Rollout {
             finishStep(host, &turn)
             return
         }
-        if seen.isBusy { activities[host]?.since = turn.now }
         let since = seen.isBusy ? turn.now : activity.since ?? turn.now
+        activities[host]?.since = since
         guard turn.now - since >= startSettling(plan) else {
             progress(host, "no process yet", until: since + startSettling(plan), &turn)
             pause(host, .startLookPause, for: Pace.watch, &turn)
