@@ -48,19 +48,32 @@ import Testing
         }
     }
 
-    /// No KILL for a process that may never have been told to end.
-    @Test func aStopThatWasLostIsMadeAgainBeforeTheGracePeriodIsOver() throws {
+    /// No KILL for a process that may never have been told to end; and a stop command that may
+    /// still run is not joined by a second one before its time is over.
+    @Test(arguments: [ServiceSpec.ServiceControl.pidfile, .systemd, .script])
+    func aStopThatWasLostIsMadeAgain(control: ServiceSpec.ServiceControl) throws {
         var world = Sample.world(1)
-        var lost = 0
-        world.faults = { _, _, command in
-            guard command.role == .terminate, lost < 1 else { return nil }
-            lost += 1
+        var lost: Timestamp?
+        world.faults = { world, _, command in
+            guard [.terminate, .stop].contains(command.role), lost == nil else { return nil }
+            lost = world.now
             return .unknown(reason: "connection lost")
         }
-        let rollout = world.run(try Sample.plan(1))
+        let rollout = world.run(
+            try Sample.plan(
+                1,
+                spec: {
+                    $0.service.control = control
+                    $0.service.stop = "/srv/app/current/control.sh stop"
+                }))
+        #expect(world.violations == [])
         #expect(rollout.state.stage == .finished(.succeeded))
         #expect(!world.sent.contains { $0.role == .kill })
-        #expect(world.sent.filter { $0.role == .terminate }.count == 2)
+        let stops = world.sent.filter { [.terminate, .stop].contains($0.role) }
+        #expect(stops.count == 2)
+        let waited = try #require(stops.last).at - #require(lost)
+        #expect(waited >= (control == .script ? .seconds(19) : .seconds(5)))
+        #expect(waited < (control == .script ? .seconds(21) : .seconds(7)))
     }
 
     /// A start that still runs on the host is not joined by a second one.

@@ -54,6 +54,8 @@ import Testing
         let words = "up to 2 times again if it fails, 7s apart"
         let host = try #require(plan(RetryPolicy(retries: 2, delay: .seconds(7))).host("h1"))
         #expect(host.step(.push)?.summary.hasSuffix("; " + words) == true)
+        #expect(
+            host.step(.push)?.command(.endUpload)?.condition == "before the push is begun again")
         #expect(host.step(.beforeHost)?.commands.map(\.condition) == [words, words])
         for step in host.steps where ![.push, .beforeHost].contains(step.step) {
             #expect(!step.summary.contains("again if it fails"))
@@ -61,6 +63,7 @@ import Testing
         #expect(RetryPolicy(retries: 1).description == "up to 1 time again if it fails, 5s apart")
         let text = String(decoding: try JSONEncoder().encode(plan(nil)), as: UTF8.self)
         #expect(!text.contains("retr") && !text.contains("reconnectWithin"))
+        #expect(!text.contains("end_upload"))
     }
 
     // MARK: Batches

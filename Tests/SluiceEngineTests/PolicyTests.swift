@@ -157,7 +157,9 @@ import Testing
             let began = try #require(
                 world.events.first { $0.typeName == "step_started" && $0.host == "h2" })
             let stopped = try #require(world.events.first { $0.typeName == "stopping" })
-            #expect(stopped.at - began.at >= rollout.plan.admitWithin)
+            let waited = stopped.at - began.at
+            #expect(waited >= rollout.plan.admitWithin)
+            #expect(waited < rollout.plan.admitWithin + .seconds(5))
         }
     }
 
