@@ -5,10 +5,6 @@ import Testing
 
 /// A connection that drops and comes back, and hosts that go down with it.
 @Suite struct ConnectionTests {
-    private func results(_ rollout: Rollout) -> [String: Event.HostResult?] {
-        rollout.state.hosts.mapValues(\.result)
-    }
-
     private static let changes: [RemoteCommand.Role] = [
         .lock, .pingOff, .preparePush, .receive, .unpack, .terminate, .kill, .activate, .start,
         .prune,

@@ -5,10 +5,6 @@ import Testing
 
 /// The failure budget, and who counts for it.
 @Suite struct PolicyTests {
-    private func results(_ rollout: Rollout) -> [String: Event.HostResult?] {
-        rollout.state.hosts.mapValues(\.result)
-    }
-
     private func finished(_ world: World) -> Event.RolloutFinished? {
         world.events.lazy.compactMap {
             if case .rolloutFinished(let value) = $0.kind { value } else { nil }

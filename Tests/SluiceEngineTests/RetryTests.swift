@@ -5,10 +5,6 @@ import Testing
 
 /// What the playbook lets be done again, and what is never repeated.
 @Suite struct RetryTests {
-    private func results(_ rollout: Rollout) -> [String: Event.HostResult?] {
-        rollout.state.hosts.mapValues(\.result)
-    }
-
     private func retries(_ world: World) -> [Event.Retrying] {
         world.events.compactMap {
             if case .retrying(let value) = $0.kind { value } else { nil }

@@ -2,7 +2,7 @@ import SluiceModel
 
 /// Ping-off, the drain window, and the wait for established connections.
 extension Rollout {
-    private func path(_ host: String) -> String {
+    func path(_ host: String) -> String {
         plan.host(host)?.spec.healthChecks.first?.path ?? "/ping"
     }
 
@@ -159,7 +159,7 @@ extension Rollout {
         return "\(path(host)) answers \(result.text), and disable_on_404 counts on 404"
     }
 
-    private mutating func pingFailed(
+    mutating func pingFailed(
         _ host: String, _ result: ProbeResult, _ turn: inout Turn
     ) {
         emit(.pingFailed(.init(host: host, answer: result.text)), &turn)
@@ -266,64 +266,6 @@ extension Rollout {
             fail(
                 host, "\(count) connections are still established after \(limit.within)",
                 remedy: "raise drain.connections.within, or let the service close them", &turn)
-        }
-    }
-
-    // MARK: The way back
-
-    /// Before anything is stopped on the way back: what runs, and does the balancer send to it?
-    private mutating func foundForRestore(
-        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
-    ) {
-        guard case .succeeded(let report) = outcome else {
-            fail(
-                host, "the host could not be looked at: \(outcome.failureText ?? "")",
-                remedy: outcome.remedy ?? "look at the host", &turn)
-            return
-        }
-        guard let process = serviceProcess(host, in: report) else {
-            drained(host, "no process of the service runs", &turn)
-            return
-        }
-        if neverPassed.contains(host) {
-            drained(host, "it has not passed since it was drained", &turn)
-            return
-        }
-        activities[host]?.process = process
-        activities[host]?.seen = report["cgt"] ?? ""
-        enterPhase(host, .restoreProbe, &turn) { .probe($0) }
-    }
-
-    /// The balancer sends nothing: the ping-off and both waits are not needed.
-    private mutating func drained(_ host: String, _ reason: String, _ turn: inout Turn) {
-        skip(host, .drain, reason, &turn)
-        skip(host, .connections, reason, &turn)
-        finishStep(host, outcome: .skipped, detail: reason, &turn)
-    }
-
-    private mutating func probedForRestore(
-        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
-    ) {
-        guard let policy = plan.host(host)?.spec.drain, let process = activity.process,
-            let commands = commands(host)
-        else { return }
-        let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
-        // A new process may fail at one moment and pass at the next: it has to be latched. The old
-        // one is, since it got the signal on the way forward.
-        let old = plan.host(host)?.baseline?.process
-        let isOld = process.pid == old?.pid && process.startTicks == old?.startTicks
-        if result.verdict == .failing, (result.status != nil && isOld) || !catches {
-            if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
-            finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
-        } else if catches {
-            // No answer here may still be one at the balancer, whose way is another.
-            send(host, commands.pingOff(process), .signalling, &turn)
-        } else {
-            fail(
-                host,
-                "\(process) answers \(path(host)) and does not catch SIG\(policy.signal): stopping "
-                    + "it would cost requests",
-                remedy: "take the host out at the balancer, then run the command below", &turn)
         }
     }
 }
