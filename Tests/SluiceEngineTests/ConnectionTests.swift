@@ -5,10 +5,6 @@ import Testing
 
 /// A connection that drops and comes back, and hosts that go down with it.
 @Suite struct ConnectionTests {
-    private func results(_ rollout: Rollout) -> [String: Event.HostResult?] {
-        rollout.state.hosts.mapValues(\.result)
-    }
-
     private static let changes: [RemoteCommand.Role] = [
         .lock, .pingOff, .preparePush, .receive, .unpack, .terminate, .kill, .activate, .start,
         .prune,
@@ -48,19 +44,32 @@ import Testing
         }
     }
 
-    /// No KILL for a process that may never have been told to end.
-    @Test func aStopThatWasLostIsMadeAgainBeforeTheGracePeriodIsOver() throws {
+    /// No KILL for a process that may never have been told to end; and a stop command that may
+    /// still run is not joined by a second one before its time is over.
+    @Test(arguments: [ServiceSpec.ServiceControl.pidfile, .systemd, .script])
+    func aStopThatWasLostIsMadeAgain(control: ServiceSpec.ServiceControl) throws {
         var world = Sample.world(1)
-        var lost = 0
-        world.faults = { _, _, command in
-            guard command.role == .terminate, lost < 1 else { return nil }
-            lost += 1
+        var lost: Timestamp?
+        world.faults = { world, _, command in
+            guard [.terminate, .stop].contains(command.role), lost == nil else { return nil }
+            lost = world.now
             return .unknown(reason: "connection lost")
         }
-        let rollout = world.run(try Sample.plan(1))
+        let rollout = world.run(
+            try Sample.plan(
+                1,
+                spec: {
+                    $0.service.control = control
+                    $0.service.stop = "/srv/app/current/control.sh stop"
+                }))
+        #expect(world.violations == [])
         #expect(rollout.state.stage == .finished(.succeeded))
         #expect(!world.sent.contains { $0.role == .kill })
-        #expect(world.sent.filter { $0.role == .terminate }.count == 2)
+        let stops = world.sent.filter { [.terminate, .stop].contains($0.role) }
+        #expect(stops.count == 2)
+        let waited = try #require(stops.last).at - #require(lost)
+        #expect(waited >= (control == .script ? .seconds(19) : .seconds(5)))
+        #expect(waited < (control == .script ? .seconds(21) : .seconds(7)))
     }
 
     /// A start that still runs on the host is not joined by a second one.

@@ -36,6 +36,36 @@ import Testing
         }
     }
 
+    // MARK: Retries
+
+    /// A reviewer reads what may be done again; and a plan that asks for none says nothing of it.
+    @Test func whatMayBeDoneAgainIsInThePlan() throws {
+        func plan(_ retry: RetryPolicy?) throws -> Plan {
+            var spec = Sample.spec("h1")
+            spec.artifact.retry = retry
+            spec.hooks.before = [
+                Hook(name: "b", place: .host, command: "true", retry: retry),
+                Hook(name: "c", place: .controller, command: "true", retry: retry),
+            ]
+            return try Planner.plan(
+                request([spec]) { $0.reconnectWithin = retry.map { _ in .seconds(90) } },
+                baselines: baselines(["h1"]))
+        }
+        let words = "up to 2 times again if it fails, 7s apart"
+        let host = try #require(plan(RetryPolicy(retries: 2, delay: .seconds(7))).host("h1"))
+        #expect(host.step(.push)?.summary.hasSuffix("; " + words) == true)
+        #expect(
+            host.step(.push)?.command(.endUpload)?.condition == "before the push is begun again")
+        #expect(host.step(.beforeHost)?.commands.map(\.condition) == [words, words])
+        for step in host.steps where ![.push, .beforeHost].contains(step.step) {
+            #expect(!step.summary.contains("again if it fails"))
+        }
+        #expect(RetryPolicy(retries: 1).description == "up to 1 time again if it fails, 5s apart")
+        let text = String(decoding: try JSONEncoder().encode(plan(nil)), as: UTF8.self)
+        #expect(!text.contains("retr") && !text.contains("reconnectWithin"))
+        #expect(!text.contains("end_upload"))
+    }
+
     // MARK: Batches
 
     @Test(

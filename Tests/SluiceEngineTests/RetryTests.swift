@@ -5,10 +5,6 @@ import Testing
 
 /// What the playbook lets be done again, and what is never repeated.
 @Suite struct RetryTests {
-    private func results(_ rollout: Rollout) -> [String: Event.HostResult?] {
-        rollout.state.hosts.mapValues(\.result)
-    }
-
     private func retries(_ world: World) -> [Event.Retrying] {
         world.events.compactMap {
             if case .retrying(let value) = $0.kind { value } else { nil }
@@ -86,8 +82,9 @@ import Testing
     }
 
     /// An unpacking that was done is seen, and not done again.
-    @Test func aPushWhoseOutcomeIsUnknownLooksFirst() throws {
-        let plan = try Sample.plan(1)
+    @Test(arguments: [nil, RetryPolicy(retries: 1)])
+    func aPushWhoseOutcomeIsUnknownLooksFirst(retry: RetryPolicy?) throws {
+        let plan = try Sample.plan(1, spec: { $0.artifact.retry = retry })
         var world = Sample.world(1)
         var lost = false
         world.faults = { world, host, command in
@@ -99,10 +96,13 @@ import Testing
         let rollout = world.run(plan)
         #expect(rollout.state.stage == .finished(.succeeded))
         #expect(world.sent.filter { $0.role == .unpack }.count == 1)
-        // What the lost connection left on the host is ended before that.
+        // What the lost connection left on the host is ended before that, where the plan has it.
         let roles = world.sent.map(\.role)
-        let end = try #require(roles.firstIndex(of: .endUpload))
-        #expect(roles[end + 1] == .findRelease)
+        let unpack = try #require(roles.firstIndex(of: .unpack))
+        let next: [RemoteCommand.Role] = [.endUpload, .findRelease]
+        #expect(
+            Array(roles[(unpack + 1)...].prefix(2)).filter(next.contains)
+                == (retry == nil ? [.findRelease] : next))
     }
 
     /// Nobody asked for it: stops, starts and moves fail at once.
@@ -121,18 +121,27 @@ import Testing
         #expect(retries(world).isEmpty)
     }
 
-    @Test func aSecondInterruptEndsTheRetries() throws {
+    @Test(arguments: ArtifactSpec.Push.allCases) func aSecondInterruptEndsTheRetries(
+        push: ArtifactSpec.Push
+    ) throws {
         var world = Sample.world(2)
         world.faults = { _, _, command in
             command.role == .unpack ? .failed(status: 1, message: "no") : nil
         }
-        world.interruptAt = [world.now + .seconds(5), world.now + .milliseconds(5100)]
+        let end = world.now + .milliseconds(5100)
+        world.interruptAt = [world.now + .seconds(5), end]
         let rollout = world.run(
             try Sample.plan(
-                2, spec: { $0.artifact.retry = RetryPolicy(retries: 100, delay: .seconds(1)) }))
+                2,
+                spec: {
+                    $0.artifact.push = push
+                    $0.artifact.retry = RetryPolicy(retries: 100, delay: .milliseconds(10))
+                }))
         #expect(world.violations == [])
-        #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
-        #expect(retries(world).count < 10)
+        #expect(rollout.state.stage == .finished(.interrupted))
+        #expect(results(rollout)["h1"] == (push == .ahead ? .failedInService : .restored))
+        #expect(retries(world).count > 10)
+        #expect(!world.events.contains { $0.typeName == "retrying" && $0.at >= end })
     }
 
     // MARK: Hooks
@@ -190,6 +199,29 @@ import Testing
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == .restored)
         #expect(world.hookRuns.map(\.name) == ["page", "page", "page", "other", "third"])
+    }
+
+    /// Its outcome is written down, and the process dies before the failure is: the list does not
+    /// go on behind it.
+    @Test(arguments: ["before_host", "after_host", "before_rollout"])
+    func aFailedHookIsNotPassedOver(place: String) throws {
+        let hooks = [hook("h", retries: 1), hook("last")]
+        let plan = try Sample.plan(
+            1,
+            spec: {
+                if place == "before_host" { $0.hooks.before = hooks }
+                if place == "after_host" { $0.hooks.after = hooks }
+            }, play: { if place == "before_rollout" { $0.beforeRollout = hooks } })
+        for record in 1..<100 {
+            var world = Sample.world(1)
+            world.hookFailures = ["h"]
+            guard world.crash(plan, after: record, effects: true) else { continue }
+            let rollout = world.resume(plan, .resume)
+            let story = Comment(rawValue: "after \(record): \(world.hookRuns)")
+            #expect(world.violations == [], story)
+            #expect(rollout.state.stage == .finished(.failed), story)
+            #expect(!world.hookRuns.contains { $0.name == "last" }, story)
+        }
     }
 
     // MARK: Over a crash

@@ -9,6 +9,27 @@ import Testing
         rollout.state.hosts.mapValues(\.result)
     }
 
+    /// A supervisor replaces the process between the look and the signal: it is looked at again.
+    @Test(arguments: [2, 9]) func aProcessThatIsReplacedOnTheWayBackIsLookedAtAgain(
+        times: Int
+    ) throws {
+        var world = Sample.world(2)
+        var left = times
+        world.faults = { world, host, command in
+            guard command.role == .pingOff, world.hosts[host]?.running == "v2", left > 0 else {
+                return nil
+            }
+            left -= 1
+            world.hosts[host]?.pid = 500 + left
+            return .failed(status: ScriptStatus.processChanged, message: "changed")
+        }
+        let probe = VerifyPolicy.ReleaseProbe(path: "/version", contains: "v3")
+        let rollout = world.run(try Sample.plan(2, spec: { $0.verify.release = probe }))
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == (times < 3 ? .restored : .needsAttention))
+        #expect(world.sent.filter { $0.role == .terminate }.count == (times < 3 ? 2 : 1))
+    }
+
     /// A service that takes its time to notice the signal: the window starts at its first failing
     /// answer, not at the signal.
     @Test func theDrainWindowStartsAtTheFirstFailingAnswer() throws {

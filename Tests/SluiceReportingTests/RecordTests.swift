@@ -111,13 +111,19 @@ struct RecordTests {
             Hook(name: "tell the chat", place: .controller, command: "chat 'gw-1 goes'")
         ]
         plan.hosts[0].spec.hooks.onFailure = [
-            Hook(name: "page somebody", place: .controller, command: "page --now")
+            Hook(
+                name: "page somebody", place: .controller, command: "page --now",
+                retry: RetryPolicy(retries: 2))
         ]
+        plan.reconnectWithin = .seconds(90)
         plan.hosts[0].steps.insert(
             PlannedStep(step: .beforeHost, summary: "hooks", commands: []), at: 0)
         for text in [PlanText.render(plan, style: .plain), PlanMarkdown.render(plan)] {
             #expect(text.contains("chat 'gw-1 goes'\n"))
             #expect(text.contains("page --now\n"))
+            let words = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            #expect(words.contains("up to 2 times again if it fails, 5s apart"))
+            #expect(words.contains("a host out of reach is tried again for 1m30s"))
         }
     }
 

@@ -12,6 +12,7 @@ extension SystemTests {
                 let (_, report) = try await fleet.underLoad { _, _ in
                     try await theSecondIsRefused(fleet)
                     try await aStoppedControllerIsReplaced(fleet)
+                    try await anUploadThatStandsStillIsEnded(fleet)
                 }
                 #expect(report.failed == 0, "\(report.lines.joined(separator: "\n"))")
                 #expect(report.mostOutAtOnce == 1)
@@ -82,6 +83,40 @@ extension SystemTests {
             }
             #expect(first.status == 75, "\(first)")
             #expect(first.text.contains("taken"), "\(first)")
+            try await fleet.awaitAllUp()
+        }
+
+        /// A controller without power, as the host sees it: the connection stays, and no byte comes.
+        private func anUploadThatStandsStillIsEnded(_ fleet: Fleet) async throws {
+            let node = fleet.nodes[0]
+            let gate = fleet.directory + "/gate"
+            // Only where it copies its input.
+            try await fleet.shadow(
+                "cat", on: node,
+                "[ $# -eq 0 ] || exec /bin/cat \"$@\"\n[ -e '\(gate)' ] || exec sleep 1000\n"
+                    + "exec /bin/cat\n")
+            try fleet.prepare(artifact: try await fleet.release("v4"))
+            let first = try await SluiceProgram.run(
+                ["deploy"] + fleet.inputs + fleet.state + ["--release", "v4", "--yes"],
+                environment: ["SLUICE_LEASE": "2s"]
+            ) { pid in
+                try await eventually("the upload has begun", within: .seconds(60)) {
+                    let names = try FileManager.default.contentsOfDirectory(
+                        atPath: node.root + "/releases")
+                    return names.contains { $0.hasSuffix(".part") }
+                }
+                kill(pid, SIGSTOP)
+                try Data().write(to: URL(fileURLWithPath: gate))
+                // Within the limit of a run: nobody waits for the upload to end by itself.
+                let second = try await SluiceProgram.run(
+                    ["resume", "--yes", "--lock-wait", "20s"] + fleet.state)
+                kill(pid, SIGCONT)
+                #expect(second.status == 0, "\(second)")
+                #expect(second.text.contains("an upload that nobody feeds any more"), "\(second)")
+                #expect(fleet.nodes.map(\.release) == ["v4", "v4"])
+            }
+            #expect(first.status == 75, "\(first)")
+            try await fleet.unwrapLogin(of: node)
             try await fleet.awaitAllUp()
         }
 

@@ -42,7 +42,9 @@ extension SystemTests {
                     "hooks.before_rollout": run(fleet, "before $SLUICE_RELEASE of $SLUICE_SERVICE"),
                     "hooks.before_host":
                         "[{ run: 'echo \"before $SLUICE_HOST\" >>\(file)' }, \(onHost)]",
-                    "hooks.after_host": run(fleet, "after $SLUICE_HOST"),
+                    "hooks.after_host":
+                        "[{ run: 'echo \"after $SLUICE_HOST, $SLUICE_ATTEMPT\" >>\(file); "
+                        + "[ $SLUICE_ATTEMPT = 2 ]', retries: 2, delay: 10ms }]",
                     "hooks.after_rollout": run(fleet, "after all: $SLUICE_RESULT"),
                     "hooks.on_failure": run(fleet, "never"),
                 ])
@@ -52,15 +54,22 @@ extension SystemTests {
             #expect(outcome.status == 0, "\(outcome)")
             #expect(
                 try traced(fleet) == [
-                    "before v2 of pingd", "before node1", "on node1", "after node1", "before node2",
-                    "on node2", "after node2", "after all: succeeded",
+                    "before v2 of pingd", "before node1", "on node1", "after node1, 1",
+                    "after node1, 2", "before node2", "on node2", "after node2, 1",
+                    "after node2, 2", "after all: succeeded",
                 ])
 
             let events = try fleet.events
             #expect(events.result == "succeeded")
             #expect(events.events.filter { $0.seq > 0 }.map(\.seq) == Array(1...events.last))
-            let places = events.events.filter { $0.type == "hook_finished" }.map(\.place)
-            #expect(places == ["before_rollout", "after_rollout"])
+            let hooks = events.events.filter { $0.type == "hook_finished" }
+            #expect(
+                hooks.filter { $0.host == nil }.map(\.place) == ["before_rollout", "after_rollout"])
+            #expect(
+                hooks.filter { $0.host == "node1" }.map(\.place) == [
+                    "before_host", "before_host", "after_host",
+                ])
+            #expect(events.events.count { $0.type == "retrying" } == 2)
             // Nobody but the owner gets to see less than the whole: the journal says the same.
             let shown = try await SluiceProgram.run(
                 ["show", "latest", "--format", "jsonl"] + fleet.state)

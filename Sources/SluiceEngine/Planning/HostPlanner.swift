@@ -183,6 +183,12 @@ struct HostPlanner {
         prepare.condition = unlessThere
         receive.condition = unlessThere
         unpack.condition = unlessThere
+        var again: [RemoteCommand] = []
+        if spec.artifact.retry != nil {
+            var end = commands.endUpload()
+            end.condition = "before the push is begun again"
+            again = [end]
+        }
         let there = baseline?.hasRelease ?? false
         return PlannedStep(
             step: .push,
@@ -193,7 +199,7 @@ struct HostPlanner {
                     + (spec.artifact.retry.map { "; \($0)" } ?? ""),
             commands: there
                 ? [commands.findRelease()]
-                : [commands.findRelease(), prepare, receive, unpack],
+                : [commands.findRelease(), prepare, receive, unpack] + again,
             // 50 MiB/s, what a gigabit link and a host's disk take together.
             estimate: there ? .zero : .milliseconds(300 + release.bytes / 52_429))
     }

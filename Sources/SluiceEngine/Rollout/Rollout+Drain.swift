@@ -2,7 +2,7 @@ import SluiceModel
 
 /// Ping-off, the drain window, and the wait for established connections.
 extension Rollout {
-    private func path(_ host: String) -> String {
+    func path(_ host: String) -> String {
         plan.host(host)?.spec.healthChecks.first?.path ?? "/ping"
     }
 
@@ -27,6 +27,12 @@ extension Rollout {
             drained(host, "the process that had not passed has ended", &turn)
             return
         case .failed(ScriptStatus.processChanged, _):
+            if state.hosts[host]?.path == .restore, activities[host]?.restarts ?? 0 < 3 {
+                // It was replaced just after it was looked at.
+                activities[host]?.restarts += 1
+                send(host, .inspect, .restoreInspect, &turn)
+                return
+            }
             // Nothing was sent. Whether it serves is seen, not supposed: it may have been rebooted.
             begin(host, until: turn.now + (plan.host(host)?.spec.verify.within ?? .zero))
             enterPhase(host, .changedProbe, &turn) { .probe($0) }
@@ -123,7 +129,9 @@ extension Rollout {
         let began = state.hosts[host]?.stepStartedAt ?? turn.now
         var end = activity.deadline ?? turn.now
         // While nothing answers, nobody knows: the connection may come back.
-        if result.status == nil { end = max(end, began + reconnectLimit) }
+        if result.status == nil, state.hosts[host]?.path == .forward {
+            end = max(end, began + reconnectLimit)
+        }
         guard turn.now >= end else {
             progress(host, "\(path(host)): \(result.text)", until: end, &turn)
             enterPhase(host, .confirmPause, &turn) { .timer($0, after: Pace.confirm) }
@@ -172,7 +180,7 @@ extension Rollout {
         return "\(path(host)) answers \(result.text), and disable_on_404 counts on 404"
     }
 
-    private mutating func pingFailed(
+    mutating func pingFailed(
         _ host: String, _ result: ProbeResult, _ turn: inout Turn
     ) {
         emit(.pingFailed(.init(host: host, answer: result.text)), &turn)
@@ -279,72 +287,6 @@ extension Rollout {
             fail(
                 host, "\(count) connections are still established after \(limit.within)",
                 remedy: "raise drain.connections.within, or let the service close them", &turn)
-        }
-    }
-
-    // MARK: The way back
-
-    /// Before anything is stopped on the way back: what runs, and does the balancer send to it?
-    private mutating func foundForRestore(
-        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
-    ) {
-        guard case .succeeded(let report) = outcome else {
-            fail(
-                host, "the host could not be looked at: \(outcome.failureText ?? "")",
-                remedy: outcome.remedy ?? "look at the host", &turn)
-            return
-        }
-        guard let process = serviceProcess(host, in: report) else {
-            drained(host, "no process of the service runs", &turn)
-            return
-        }
-        let mask = report["cgt"] ?? ""
-        activities[host]?.process = process
-        activities[host]?.seen = mask
-        if neverPassed.contains(host), let policy = plan.host(host)?.spec.drain {
-            // It may get well at any moment: the latch keeps it from that.
-            if SurveyReading.catches(policy.signal, mask: mask), let commands = commands(host) {
-                send(host, commands.pingOff(process), .signalling, &turn)
-            } else {
-                drained(host, "it has not passed since it was drained", &turn)
-            }
-            return
-        }
-        enterPhase(host, .restoreProbe, &turn) { .probe($0) }
-    }
-
-    /// The balancer sends nothing: the ping-off and both waits are not needed.
-    private mutating func drained(_ host: String, _ reason: String, _ turn: inout Turn) {
-        skip(host, .drain, reason, &turn)
-        skip(host, .connections, reason, &turn)
-        finishStep(host, outcome: .skipped, detail: reason, &turn)
-    }
-
-    private mutating func probedForRestore(
-        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
-    ) {
-        guard let policy = plan.host(host)?.spec.drain, let process = activity.process,
-            let commands = commands(host)
-        else { return }
-        let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
-        // The surveyed process has the latch, since it got the signal on the way forward. Another
-        // fails for a reason of its own, which may pass: it has to be latched.
-        let old = plan.host(host)?.baseline?.process
-        let isLatched =
-            process.pid == old?.pid && process.startTicks == old?.startTicks
-            && process.bootID == old?.bootID
-        if result.verdict == .failing, !catches || (result.status != nil && isLatched) {
-            if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
-            finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
-        } else if catches {
-            // No answer here may still be one at the balancer, whose way is another.
-            send(host, commands.pingOff(process), .signalling, &turn)
-        } else {
-            fail(
-                host,
-                "\(process) answers \(path(host)) and does not catch SIG\(policy.signal): stopping "
-                    + "it would cost requests",
-                remedy: "take the host out at the balancer, then run the command below", &turn)
         }
     }
 }

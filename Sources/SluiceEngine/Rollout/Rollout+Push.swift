@@ -105,10 +105,14 @@ extension Rollout {
         return true
     }
 
-    /// An upload that was cut off may still be there, and would take away what the next one writes.
+    /// An upload that was cut off may still be there, and would take away what the next one writes:
+    /// a plan with retries ends it first.
     mutating func pushAgain(_ host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
-        send(host, commands.endUpload(), .pushEnd, &turn)
+        if let command = plannedStep(host, .push)?.command(.endUpload) {
+            send(host, command, .pushEnd, &turn)
+        } else {
+            send(host, .findRelease, .pushFind, &turn)
+        }
     }
 
     mutating func noteEndedUpload(

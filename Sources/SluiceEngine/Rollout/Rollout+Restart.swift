@@ -120,9 +120,8 @@ extension Rollout {
                 process: process, &turn)
         } else if let found, activity.isUncertain, activity.restarts < 2,
             ["self", "child"].contains(report["owner"] ?? ""),
-            let since = activity.since, turn.now - since >= Self.settling
+            isOverdue(host, activity, turn)
         {
-            // A process that was told to end has closed its port by now.
             note(host, .warning, "\(found) was not told to end: it is told now", &turn)
             activities[host]?.restarts += 1
             activities[host]?.isUncertain = false
@@ -159,6 +158,15 @@ extension Rollout {
                     : "raise stop.grace, or set stop.kill: true",
                 &turn)
         }
+    }
+
+    /// Whether a process that was told to end would have closed its port by now.
+    private func isOverdue(_ host: String, _ activity: Activity, _ turn: Turn) -> Bool {
+        // A stop command of the playbook's may still run, and is not joined by a second one.
+        if plan.host(host)?.spec.service.control == .script, !activity.killed {
+            return activity.deadline.map { turn.now >= $0 } ?? true
+        }
+        return activity.since.map { turn.now - $0 >= Self.settling } ?? true
     }
 
     private mutating func activated(
@@ -232,8 +240,8 @@ extension Rollout {
             finishStep(host, &turn)
             return
         }
-        if seen.isBusy { activities[host]?.since = turn.now }
         let since = seen.isBusy ? turn.now : activity.since ?? turn.now
+        activities[host]?.since = since
         guard turn.now - since >= startSettling(plan) else {
             progress(host, "no process yet", until: since + startSettling(plan), &turn)
             pause(host, .startLookPause, for: Pace.watch, &turn)

@@ -1,0 +1,68 @@
+import SluiceModel
+
+/// The beginning of the way back: what runs, and whether it has to be drained first.
+extension Rollout {
+    /// Before anything is stopped on the way back: what runs, and does the balancer send to it?
+    mutating func foundForRestore(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard case .succeeded(let report) = outcome else {
+            fail(
+                host, "the host could not be looked at: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "look at the host", &turn)
+            return
+        }
+        guard let process = serviceProcess(host, in: report) else {
+            drained(host, "no process of the service runs", &turn)
+            return
+        }
+        let mask = report["cgt"] ?? ""
+        activities[host]?.process = process
+        activities[host]?.seen = mask
+        if neverPassed.contains(host), let policy = plan.host(host)?.spec.drain {
+            // It may get well at any moment: the latch keeps it from that.
+            if SurveyReading.catches(policy.signal, mask: mask), let commands = commands(host) {
+                send(host, commands.pingOff(process), .signalling, &turn)
+            } else {
+                drained(host, "it has not passed since it was drained", &turn)
+            }
+            return
+        }
+        enterPhase(host, .restoreProbe, &turn) { .probe($0) }
+    }
+
+    /// The balancer sends nothing: the ping-off and both waits are not needed.
+    mutating func drained(_ host: String, _ reason: String, _ turn: inout Turn) {
+        skip(host, .drain, reason, &turn)
+        skip(host, .connections, reason, &turn)
+        finishStep(host, outcome: .skipped, detail: reason, &turn)
+    }
+
+    mutating func probedForRestore(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
+    ) {
+        guard let policy = plan.host(host)?.spec.drain, let process = activity.process,
+            let commands = commands(host)
+        else { return }
+        let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
+        // The surveyed process has the latch, since it got the signal on the way forward. Another
+        // fails for a reason of its own, which may pass: it has to be latched.
+        let old = plan.host(host)?.baseline?.process
+        let isLatched =
+            process.pid == old?.pid && process.startTicks == old?.startTicks
+            && process.bootID == old?.bootID
+        if result.verdict == .failing, !catches || (result.status != nil && isLatched) {
+            if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
+            finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
+        } else if catches {
+            // No answer here may still be one at the balancer, whose way is another.
+            send(host, commands.pingOff(process), .signalling, &turn)
+        } else {
+            fail(
+                host,
+                "\(process) answers \(path(host)) and does not catch SIG\(policy.signal): stopping "
+                    + "it would cost requests",
+                remedy: "take the host out at the balancer, then run the command below", &turn)
+        }
+    }
+}
