@@ -182,6 +182,7 @@ import Testing
             return
         }
         #expect(started.isRollback && started.release == "v2")
+        #expect(rollout.hookEnvironment(host: nil)["SLUICE_KIND"] == "rollback")
     }
 
     /// It vanished after the survey: the host fails in service, and no other is begun.
