@@ -4,165 +4,88 @@ import Testing
 
 @testable import SluiceEngine
 
-/// Back to a release that the hosts hold: which one, the plan, and its rollout.
+/// Back to a release that the hosts hold: its scripts, its plan, and its rollout.
 @Suite struct RollbackTests {
-    private typealias Host = RollbackTarget.Host
+    // MARK: On a host
 
-    private func host(
-        _ name: String, on current: String = "v3", _ held: KeyValuePairs<String, String>,
-        and others: String...
-    ) -> Host {
-        let held = held.map { HeldRelease(id: $0.key, sha256: $0.value) }
-        return Host(
-            name: name, current: current, held: held,
-            names: (held.map(\.id) + others).sorted())
+    private func place(_ name: String, _ digest: String?, on host: LockedHost, age: Int) throws {
+        let directory = "\(host.root)/releases/\(name)"
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true)
+        guard let digest else { return }
+        let record = directory + "/\(RemoteCommands.digestFile)"
+        try Data((digest + "\n").utf8).write(to: URL(filePath: record))
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: Double(-age))], ofItemAtPath: record)
     }
 
-    private func refusal(
-        _ id: String, journalled: String? = nil, _ hosts: [Host]
-    ) -> [SurveyProblem] {
-        do {
-            _ = try RollbackTarget(id, journalled: journalled, hosts: hosts)
-            return []
-        } catch { return error.problems }
+    private func reading(_ host: LockedHost) async throws -> SurveyReading {
+        let survey = try await host.run(
+            host.commands.survey(), Claim(token: "t1", rollout: "r1"))
+        #expect(survey.status == 0 && survey.errors.isEmpty, "\(survey)")
+        return SurveyReading(
+            report: survey.report, spec: host.commands.spec, release: host.commands.release,
+            pushes: false)
     }
 
-    // MARK: Whether all hosts hold it
-
-    @Test func aReleaseThatAllHostsHoldAlike() throws {
-        let hosts = [host("h1", ["v3": "c", "v2": "b"]), host("h2", ["v2": "b", "v3": "c"])]
-        let target = try RollbackTarget("v2", journalled: nil, hosts: hosts)
-        #expect(target.id == "v2" && target.sha256 == "b")
-        #expect(try RollbackTarget("v2", journalled: "b", hosts: hosts) == target)
+    /// The newest push first; what Sluice did not put there, or no release could be called, is
+    /// passed over.
+    @Test(arguments: HostShell.all) func theHostsOwnRecord(shell: HostShell) async throws {
+        let host = try LockedHost(shell)
+        #expect(try await reading(host).held == [])
+        try place("v1", "aa", on: host, age: 300)
+        try place("v3", "cc", on: host, age: 100)
+        try place("v2", "bb", on: host, age: 200)
+        try place("by-hand", nil, on: host, age: 50)
+        try place("we ird", "dd", on: host, age: 40)
+        try place("é", "dd", on: host, age: 40)
+        try place("two\nlines", "dd", on: host, age: 40)
+        try place(".v4.aa.new", "ee", on: host, age: 20)
+        try place("empty", "", on: host, age: 10)
+        #expect(
+            try await reading(host).held
+                == [("v3", "cc"), ("v2", "bb"), ("v1", "aa")].map {
+                    HeldRelease(id: $0.0, sha256: $0.1)
+                })
     }
 
-    @Test func aHostThatDoesNotHoldItIsNamed() throws {
-        let hosts = [
-            host("h1", ["v3": "c", "v2": "b", "v1": "a"]), host("h2", ["v3": "c", "v1": "a"]),
-        ]
-        let problems = refusal("v2", hosts)
-        #expect(problems.map(\.code) == ["release-missing"])
-        #expect(problems[0].host == "h2")
-        #expect(problems[0].message == "the host does not hold release v2, but v3, v1")
-        #expect(problems[0].remedy.contains("go back to v1,"))
-        #expect(problems[0].remedy.contains("--limit '!h2'"))
-        // None does.
-        #expect(refusal("v9", hosts).map(\.host) == ["h1", "h2"])
-        #expect(refusal("v9", [host("h1", [:])]).map(\.code) == ["release-missing"])
-    }
-
-    @Test func whatSluiceDidNotPutThereIsNoWayBack() {
-        let problems = refusal("v1", [host("h1", ["v3": "c"], and: "v1")])
-        #expect(problems.map(\.code) == ["release-unrecorded"])
-    }
-
-    @Test func anotherDigestIsAnotherRelease() {
-        let three = [
-            host("h1", ["v2": "x"]), host("h2", ["v2": "b"]), host("h3", ["v2": "b"]),
-        ]
-        // The odd one out, wherever it stands.
-        let problems = refusal("v2", three)
-        #expect(problems.map(\.code) == ["release-differs"])
-        #expect(problems[0].host == "h1")
-        #expect(problems[0].message.contains("the digest x here, and b on other hosts"))
-        // The journal knows better than the majority, and than all of them.
-        #expect(refusal("v2", journalled: "x", three).map(\.host) == ["h2", "h3"])
-        #expect(refusal("v2", journalled: "y", three).count == 3)
-        #expect(refusal("v2", journalled: "y", [host("h1", ["v2": "x"])]).count == 1)
-    }
-
-    @Test func whatAllHostsHoldIsOffered() {
-        let first = host("h1", ["v3": "c", "v2": "b", "v1": "a", "v0": "0"])
-        let second = host("h2", ["v1": "a", "v2": "other", "v3": "c", "v9": "9"])
-        #expect(RollbackTarget.common(of: [first, second]) == ["v1"])
-        #expect(RollbackTarget.common(of: [first]) == ["v2", "v1", "v0"])
-        // One that some hosts run may be the way back for the others.
-        var other = second
-        other.current = "v1"
-        #expect(RollbackTarget.common(of: [first, other]) == ["v3", "v1"])
-        #expect(RollbackTarget.common(of: []) == [])
-    }
-
-    // MARK: The release before the last deploy
-
-    /// A rollout to `release` by the hosts' releases before it.
-    private func rollout(
-        to release: String, _ before: KeyValuePairs<String, String>, isRollback: Bool = false
-    ) throws -> Plan {
-        let play = Play(
-            name: "roll", pattern: "all", hosts: before.map { Sample.spec($0.key) })
-        var artifact = Sample.release
-        artifact.id = release
-        let baselines = before.map { entry in
-            (
-                entry.key,
-                Sample.baseline {
-                    $0.release = entry.value
-                    $0.hasRelease = isRollback
-                }
-            )
+    /// The signal is the last thing that the script does.
+    @Test(arguments: HostShell.all) func noSignalWithoutTheRelease(shell: HostShell) async throws {
+        let host = try LockedHost(shell)
+        let claim = Claim(token: "t1", rollout: "r1")
+        #expect(try await host.run(host.commands.lock(), claim).status == 0)
+        let nobody = ProcessIdentity(pid: 1, startTicks: 0, executable: "", bootID: "none")
+        func status() async throws -> Int {
+            try await host.run(
+                host.commands.pingOff(nobody, requiresRelease: true), claim
+            ).status
         }
-        return try Planner.plan(
-            .init(
-                play: play, release: artifact, createdAt: Timestamp(milliseconds: 0),
-                isRollback: isRollback),
-            baselines: Dictionary(uniqueKeysWithValues: baselines))
+        #expect(try await status() == ScriptStatus.releaseNotVerified)
+        try place("v2", "another", on: host, age: 0)
+        #expect(try await status() == ScriptStatus.releaseNotVerified)
+        try place("v2", "5ha", on: host, age: 0)
+        #expect(try await status() == ScriptStatus.startCommandMissing)
+        let program = host.root + "/releases/v2/control.sh"
+        try Data("#!/bin/sh\n".utf8).write(to: URL(filePath: program))
+        #expect(try await status() == ScriptStatus.startCommandMissing)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
+        // All is there: now the process is looked at.
+        #expect(try await status() == ScriptStatus.processChanged)
     }
 
-    private func before(_ plans: [Plan], _ current: KeyValuePairs<String, String>)
-        -> RollbackTarget.Before
-    {
-        RollbackTarget.before(plans, hosts: current.map { host($0.key, on: $0.value, [:]) })
-    }
-
-    @Test func theReleaseBeforeTheLastDeploy() throws {
-        let last = try rollout(to: "v3", ["h1": "v2", "h2": "v2"])
-        #expect(before([last], ["h1": "v3", "h2": "v3"]) == .release("v2"))
-        // It came to one host only, or was brought back on all.
-        #expect(before([last], ["h1": "v3", "h2": "v2"]) == .release("v2"))
-        #expect(before([last], ["h1": "v2", "h2": "v2"]) == .release("v2"))
-        #expect(before([], ["h1": "v3"]) == .unknown)
-    }
-
-    /// First a canary or an attempt that failed, then the rest.
-    @Test func aDeployInSeveralRollouts() throws {
-        let first = try rollout(to: "v3", ["h1": "v2"])
-        let second = try rollout(to: "v3", ["h1": "v3", "h2": "v2"])
-        #expect(before([second, first], ["h1": "v3", "h2": "v3"]) == .release("v2"))
-        // A host that had no part in it stays where it is.
-        #expect(before([first], ["h1": "v3", "h2": "v2"]) == .release("v2"))
-        // Deployed by force to all of them: what was there before is not known.
-        let forced = try rollout(to: "v3", ["h1": "v3"])
-        #expect(
-            before([forced], ["h1": "v3"])
-                == .differs([.init(release: nil, hosts: ["h1"])]))
-    }
-
-    @Test func hostsThatWereOnDifferentReleases() throws {
-        let last = try rollout(to: "v3", ["h1": "v2", "h2": "v1", "h3": "v2"])
-        #expect(
-            before([last], ["h1": "v3", "h2": "v3", "h3": "v3"])
-                == .differs([
-                    .init(release: "v2", hosts: ["h1", "h3"]), .init(release: "v1", hosts: ["h2"]),
-                ]))
-        // Another controller has deployed since.
-        let known = try rollout(to: "v3", ["h1": "v2"])
-        #expect(
-            before([known], ["h1": "v7"]) == .differs([.init(release: nil, hosts: ["h1"])]))
-    }
-
-    /// Twice is not there and back.
-    @Test func aSecondRollbackMeansTheSame() throws {
-        let back = try rollout(to: "v2", ["h1": "v3", "h2": "v3"], isRollback: true)
-        let deploy = try rollout(to: "v3", ["h1": "v2", "h2": "v2"])
-        #expect(before([back, deploy], ["h1": "v2", "h2": "v2"]) == .release("v2"))
-        #expect(before([back, deploy], ["h1": "v2", "h2": "v3"]) == .release("v2"))
-        #expect(before([back, deploy], ["h1": "v2", "h3": "v3"]) == .release("v2"))
-        #expect(
-            before([back], ["h1": "v2", "h2": "v5"])
-                == .differs([
-                    .init(release: "v2", hosts: ["h1"]), .init(release: nil, hosts: ["h2"]),
-                ]))
+    /// A full disk may be the reason to go back; what is there under the name is the point of it.
+    @Test func whatASurveyWithoutAPushAsksFor() {
+        func verdict(_ changes: CommandOutcome.Report) -> (HostBaseline?, [SurveyProblem]) {
+            SurveyReading(
+                report: SurveyReadingTests.facts.merging(changes) { $1 }, spec: Sample.spec("h1"),
+                release: ReleaseArtifact(held: "v2", sha256: ""), pushes: false
+            ).verdict(probe: SurveyReadingTests.passing)
+        }
+        let (baseline, problems) = verdict(["exists": "1", "have": "x", "free": "1024"])
+        #expect(problems == [] && baseline?.hasRelease == false)
+        #expect(verdict(["free": "1023"]).1.map(\.code) == ["disk-full"])
+        // No digest is not the same as the same digest.
+        #expect(verdict(["exists": "0", "have": ""]).0?.hasRelease == false)
     }
 
     // MARK: The plan
@@ -259,6 +182,7 @@ import Testing
             return
         }
         #expect(started.isRollback && started.release == "v2")
+        #expect(rollout.hookEnvironment(host: nil)["SLUICE_KIND"] == "rollback")
     }
 
     /// It vanished after the survey: the host fails in service, and no other is begun.

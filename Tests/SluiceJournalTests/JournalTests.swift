@@ -26,6 +26,29 @@ import Testing
         }
     }
 
+    @Test func aRollbackIsToldFromADeploy() async throws {
+        try await withDirectory { directory in
+            let journal = try Journal(directory: directory)
+            for (id, kind) in [("r1", nil), ("r2", Plan.Kind.rollback)] {
+                try await journal.begin(rollout: id, plan: plan(), actor: "a", at: start)
+                try await journal.append(
+                    [
+                        event(
+                            1,
+                            .rolloutStarted(
+                                .init(
+                                    rollout: id, service: "gateway", release: "v1", hosts: [],
+                                    actor: "a", kind: kind)))
+                    ], to: id)
+            }
+            // Not even its first event was stored.
+            try await journal.begin(rollout: "r3", plan: plan(), actor: "a", at: start)
+            let rollbacks = try await journal.rollouts(limit: 9).filter(\.isRollback)
+            #expect(rollbacks.map(\.rollout) == ["r2"])
+            #expect(try await journal.summary(of: "r2").isRollback)
+        }
+    }
+
     @Test func commitsAreSynchronisedAndTheLogIsWrittenAhead() async throws {
         try await withDirectory { directory in
             let journal = try Journal(directory: directory)

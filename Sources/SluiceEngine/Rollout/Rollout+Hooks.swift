@@ -101,6 +101,8 @@ extension Rollout {
         var environment = [
             "SLUICE_ROLLOUT": id, "SLUICE_SERVICE": plan.service,
             "SLUICE_RELEASE": plan.release.id, "SLUICE_ATTEMPT": "\(max(1, begun))",
+            // A hook that migrates something forward wants to know.
+            "SLUICE_KIND": (plan.isRollback ? Plan.Kind.rollback : .deploy).rawValue,
         ]
         if let host { environment["SLUICE_HOST"] = host }
         if let result = hookResult { environment["SLUICE_RESULT"] = result.rawValue }

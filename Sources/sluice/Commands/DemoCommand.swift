@@ -84,6 +84,7 @@ struct DemoCommand: AsyncParsableCommand {
               \(sluice) status \(inputs)
               \(sluice) plan \(inputs) --artifact \(next) --release v3
               \(sluice) deploy \(inputs) --artifact \(next) --release v3 \(state)
+              \(sluice) rollback \(inputs) \(state)
               \(sluice) history \(state)
               curl \(fleet.balancer.url)/version
             End it with:

@@ -69,7 +69,7 @@ struct RollbackMaker {
             baselines: findings.baselines(holding: target))
         return PreparedPlan(
             plan: plan, staging: nil, hosts: hosts, prober: prober,
-            alternative: choice(seen, but: id).map { "To go to another one, " + $0 })
+            alternative: choice(seen, but: id).map { "To go to another release, " + $0 })
     }
 
     /// The release before the last deploy.
@@ -106,7 +106,8 @@ struct RollbackMaker {
         return try RollbackTarget(id, journalled: journalled, hosts: hosts)
     }
 
-    /// The command that was typed, with another release.
+    /// The command that was typed, with another release; without `--yes`, because what is pasted
+    /// is to be looked at first.
     private func command(_ release: String) -> String {
         // A variable may be a secret, and a log is read by many.
         guard !loader.options.fleet.extraVars.contains(where: { !$0.hasPrefix("@") }) else {
@@ -115,7 +116,8 @@ struct RollbackMaker {
         var words: [String] = []
         var isValue = false
         for word in CommandLine.arguments {
-            if !isValue, word != "--to", !word.hasPrefix("--to=") { words.append(word) }
+            let isLeftOut = ["--to", "-y", "--yes"].contains(word) || word.hasPrefix("--to=")
+            if !isValue, !isLeftOut { words.append(word) }
             isValue = !isValue && word == "--to"
         }
         return (words + ["--to", release]).map(ShellWord.quoted).joined(separator: " ")
