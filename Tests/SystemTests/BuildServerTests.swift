@@ -117,8 +117,8 @@ extension SystemTests {
                 wait $!
                 """
             let record = try await Subprocess.run(
-                .name("sh"), arguments: ["-c", wrapper], input: .none, output: .string(limit: 1 << 16),
-                error: .string(limit: 1 << 16)
+                .name("sh"), arguments: ["-c", wrapper], input: .none,
+                output: .string(limit: 1 << 16), error: .string(limit: 1 << 16)
             ) { [build] _ in
                 try await fleet.awaitEvent("the drain begins") {
                     $0.has("step_started", host: "node1", step: "drain")

@@ -20,9 +20,6 @@ final class PseudoTerminal: Sendable {
             .replacing(#/\u{1B}\[[0-9;?]*[A-Za-z]/#, with: "")
     }
 
-    /// What was shown, as words: a terminal breaks lines, and a live table is drawn many times.
-    var words: String { text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-
     func press(_ key: Key) throws {
         var byte = key.rawValue
         let count = unsafe write(master, &byte, 1)

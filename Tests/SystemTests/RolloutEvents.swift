@@ -26,6 +26,7 @@ struct ReportedEvent: Decodable, Sendable {
     var reason: String?
     var hosts: [String]?
     var text: String?
+    var activity: String?
 
     /// A number for an interrupt, a word for a note.
     enum ReportedLevel: Decodable, Sendable, Equatable {

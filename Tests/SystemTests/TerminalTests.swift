@@ -91,7 +91,7 @@ extension SystemTests {
             let story: Comment = "\(point):\n\(outcome)\n\(events)"
             let levels = events.events.count { $0.type == "interrupted" }
             #expect(levels == point.presses || events.result != nil, story)
-            let words = outcome.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            let words = outcome.flatOutput
             for rung in Self.rungs.prefix(levels) { #expect(words.contains(rung), story) }
 
             if events.result == nil {
