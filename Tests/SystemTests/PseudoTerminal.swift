@@ -28,7 +28,6 @@ final class PseudoTerminal: Sendable {
 
     enum Key: UInt8 {
         case controlC = 0x03
-        case controlBackslash = 0x1C
         case y = 0x79
         case enter = 0x0D
     }

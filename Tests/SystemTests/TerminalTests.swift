@@ -45,6 +45,27 @@ extension SystemTests {
             }
         }
 
+        @Test(.timeLimit(.minutes(4))) func theQuestionIsAskedAndCtrlCIsNo() async throws {
+            try await withFleet(.quick(nodes: 1)) { fleet in
+                try fleet.prepare(artifact: try await fleet.release("v2"))
+                let before = try fleet.hostStates()
+                let command = ["deploy"] + fleet.inputs + fleet.state + ["--release", "v2"]
+                for keys in [[PseudoTerminal.Key.controlC], [.enter], [.y, .enter]] {
+                    let outcome = try await PseudoTerminal.run(command) { terminal in
+                        try await eventually("it asks", within: .seconds(60)) {
+                            terminal.text.contains("[y/N]")
+                        }
+                        for key in keys { try terminal.press(key) }
+                    }
+                    let isMeant = keys.first == .y
+                    let refused: Int32 = keys.first == .controlC ? 130 : 3
+                    #expect(outcome.status == (isMeant ? 0 : refused), "\(keys)\n\(outcome)")
+                    #expect(try fleet.changes(since: before).isEmpty == !isMeant, "\(outcome)")
+                }
+                #expect(fleet.nodes[0].release == "v2")
+            }
+        }
+
         private func choose(_ fleet: Fleet) async throws -> [Point] {
             try fleet.prepare(
                 artifact: try await fleet.release("v2"), overrides: Self.overrides)
