@@ -67,9 +67,9 @@ extension SystemTests {
             afterwards: @escaping @Sendable () async throws -> Void = {}
         ) async throws -> (SluiceProgram.Outcome, EventReport) {
             let node = fleet.nodes[0]
+            let held = HeldDeploy(fleet: fleet, record: try await record(of: step, fleet))
             try fleet.prepare(
                 artifact: try await fleet.release(release), overrides: overrides)
-            let held = HeldDeploy(fleet: fleet, record: try await record(of: step, fleet))
             let outcome = try await fleet.deploying(release, environment: held.environment) { _ in
                 try await held.reached()
                 await fleet.losePower(node)
@@ -87,6 +87,7 @@ extension SystemTests {
         private func record(of step: String, _ fleet: Fleet) async throws -> Int {
             let pilot = fleet.directory + "/pilot"
             if !FileManager.default.fileExists(atPath: pilot) {
+                try fleet.prepare(artifact: try await fleet.release("pilot"))
                 let outcome = try await SluiceProgram.run(
                     ["deploy"] + fleet.inputs
                         + ["--state", fleet.directory + "/pilot-state", "--release", "pilot"]
