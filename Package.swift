@@ -118,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "SystemTests",
             dependencies: [
-                "SluiceFleet", .product(name: "Subprocess", package: "swift-subprocess"),
+                "SluiceFleet", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
     ],

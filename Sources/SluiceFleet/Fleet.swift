@@ -23,9 +23,10 @@ package actor Fleet {
 
     private let archives: ReleaseArchives
     private let cleanUp: FleetGuard
-    private var sshServers: [Int: ChildProcess] = [:]
-    private var haproxy: ChildProcess?
-    private var strangers: [ChildProcess] = []
+    var sshServers: [Int: ChildProcess] = [:]
+    var haproxy: ChildProcess?
+    /// What tests started beside the hosts' own programs, or in place of them.
+    var strangers: [ChildProcess] = []
     private var isKept = false
 
     private init(
@@ -180,56 +181,6 @@ package actor Fleet {
         -> String
     {
         try await archives.tree(version: version, fault: fault, padding: padding)
-    }
-
-    /// Ends the SSH server of a node, so that it refuses connections; open ones go on.
-    package func stopSSH(_ node: Node) async {
-        await sshServers.removeValue(forKey: node.number)?.stop()
-    }
-
-    /// Cuts the open SSH connections of a node, and what runs over them; new ones are accepted.
-    ///
-    /// What was started in a session of its own, as the service is, goes on.
-    package func dropSSHConnections(_ node: Node) {
-        guard let server = sshServers[node.number] else { return }
-        let service = node.service?.pid
-        for pid in ProcessTable.descendants(of: server.pid) where pid != service {
-            ProcessTable.send(SIGKILL, to: pid)
-        }
-    }
-
-    /// Starts a process that has nothing to do with the service, and writes its number into the
-    /// node's pidfile. It ends with the fleet.
-    package func squatPidfile(of node: Node) async throws -> ProcessIdentity {
-        let stranger = try await ChildProcess.start(
-            "sleep", ["86400"], log: node.directory + "/stranger.log",
-            environment: [Sweep.variable: directory], diesWithParent: true)
-        strangers.append(stranger)
-        try node.squatPidfile(with: stranger.pid)
-        guard let identity = ProcessTable.identity(of: stranger.pid) else {
-            throw FleetError(
-                .commandFailed, "the stranger on \(node.name) ended",
-                remedy: "Look at \(node.directory)/stranger.log.")
-        }
-        return identity
-    }
-
-    /// Starts the SSH server of a node again.
-    package func startSSH(_ node: Node) async throws {
-        await stopSSH(node)
-        sshServers[node.number] = try await SSHServer(
-            node: node, program: SSHServer.program()
-        ).start()
-    }
-
-    /// Gives a node another host key than the one in `known_hosts`.
-    package func changeHostKey(_ node: Node) async throws {
-        let server = SSHServer(node: node, program: try SSHServer.program())
-        for path in [server.hostKey, server.hostKey + ".pub"] {
-            try FileManager.default.removeItem(atPath: path)
-        }
-        try await SSHServer.makeKey(server.hostKey, comment: node.name)
-        try await startSSH(node)
     }
 
     /// Leaves the fleet running after the end of its scope, and of this process.

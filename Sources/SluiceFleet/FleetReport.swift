@@ -30,6 +30,13 @@ package struct FleetReport: Sendable, Codable {
                     + "\(Self.rounded(example.failedAt)) s on \(example.node ?? "an unknown host"): "
                     + example.error)
         }
+        if let first = load.failures.first, let last = load.failures.last {
+            lines.append(
+                "failed from       \(Self.rounded(first.failedAt)) s to "
+                    + "\(Self.rounded(last.failedAt)) s; the balancer did not say how it stood "
+                    + "\(balancer.failedSamples) times, and for up to "
+                    + "\(Self.rounded(balancer.longestGap)) s")
+        }
         for (server, duration) in outOfRotation.sorted(by: {
             ($0.key.count, $0.key) < ($1.key.count, $1.key)
         }) where duration > 0 {

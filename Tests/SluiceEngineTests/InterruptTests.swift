@@ -35,4 +35,21 @@ import Testing
             #expect(exits == (level == 3))
         }
     }
+
+    /// A build server says "stop" again and again, and never "at once"; a person at a terminal can.
+    @Test(arguments: ["SIGTERM", "SIGHUP"])
+    func aSignalThatNobodyTypedNeverLeavesAtOnce(_ signal: String) throws {
+        var rollout = Rollout(plan: try Sample.plan(2), id: "r", actor: "a")
+        let now = Timestamp(milliseconds: 0)
+        _ = rollout.decide(.init(now: now, .start))
+        for _ in 1...5 {
+            let decision = rollout.decide(.init(now: now, .interrupt(signal: signal)))
+            let exits = decision.effects.contains { if case .exit = $0 { true } else { false } }
+            #expect(!exits)
+        }
+        #expect(rollout.state.interrupts == 2)
+        let decision = rollout.decide(.init(now: now, .interrupt(signal: "SIGINT")))
+        #expect(rollout.state.interrupts == 3)
+        #expect(decision.effects.contains { if case .exit = $0 { true } else { false } })
+    }
 }

@@ -6,12 +6,16 @@ extension SystemTests {
     /// The controller dies by `kill -9` before and after the records of the journal, and another
     /// process goes on (rules S5 and S6).
     ///
-    /// All records take half an hour. `SLUICE_KILL_MATRIX=all` asks for it; else every so-manieth
-    /// is taken, beginning at another one each time, and the test's output says which.
+    /// All records take half an hour or more. `SLUICE_KILL_MATRIX=all` asks for them, `all:2/8` for
+    /// the second of eight parts; else every so-manieth is taken, beginning at another one each
+    /// time, and the test's output says which.
     @Suite struct KillTests {
         struct Point: CustomStringConvertible {
             var moment: String
             var record: Int
+            /// Else it is restored. Half of each moment are the one, half the other.
+            var resumes: Bool { (moment == "before") == record.isMultiple(of: 2) }
+            /// As `SLUICE_DIE` takes it.
             var description: String { "\(moment):\(record)" }
         }
 
@@ -21,7 +25,7 @@ extension SystemTests {
                 let (points, report) = try await fleet.underLoad { _, _ in
                     let points = try await choose(fleet)
                     for (index, point) in points.enumerated() {
-                        try await die(fleet, at: point, number: index, resumes: index % 2 == 0)
+                        try await die(fleet, at: point, number: index)
                     }
                     return points
                 }
@@ -45,15 +49,13 @@ extension SystemTests {
             let all = (1...records).flatMap { record in
                 ["before", "after"].map { Point(moment: $0, record: record) }
             }
-            if ProcessInfo.processInfo.environment["SLUICE_KILL_MATRIX"] == "all" { return all }
-            let stride = all.count / 8
-            let offset = Int.random(in: 0..<stride)
-            return Swift.stride(from: offset, to: all.count, by: stride).map { all[$0] }
+            return try Matrix.choose(from: all, sample: 8, "SLUICE_KILL_MATRIX")
         }
 
         private func die(
-            _ fleet: Fleet, at point: Point, number: Int, resumes: Bool
+            _ fleet: Fleet, at point: Point, number: Int
         ) async throws {
+            let resumes = point.resumes
             let old = fleet.nodes.map(\.release)
             let release = "k\(number)"
             try fleet.prepare(artifact: try await fleet.release(release))

@@ -26,6 +26,7 @@ struct ReportedEvent: Decodable, Sendable {
     var reason: String?
     var hosts: [String]?
     var text: String?
+    var activity: String?
 
     /// A number for an interrupt, a word for a note.
     enum ReportedLevel: Decodable, Sendable, Equatable {
@@ -99,6 +100,7 @@ extension Fleet {
     /// Deploys with an event report, which `events` then reads.
     nonisolated func deploying(
         _ release: String, _ more: [String] = [], confirmed: Bool = true,
+        environment: [String: String] = [:],
         during: @escaping @Sendable (Int32) async throws -> Void = { _ in }
     ) async throws -> SluiceProgram.Outcome {
         if FileManager.default.fileExists(atPath: eventFile) {
@@ -107,7 +109,7 @@ extension Fleet {
         let arguments =
             ["deploy"] + inputs + state + ["--release", release, "--report", "jsonl=\(eventFile)"]
             + (confirmed ? ["--yes"] : []) + more
-        return try await SluiceProgram.run(arguments, during: during)
+        return try await SluiceProgram.run(arguments, environment: environment, during: during)
     }
 
     /// Waits until the event report of a running rollout has what is looked for.

@@ -17,6 +17,9 @@ enum SluiceProgram {
         var flatErrors: String {
             errors.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         }
+        var flatOutput: String {
+            output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        }
     }
 
     /// `SLUICE_BINARY`, or the program beside the demo service.

@@ -41,7 +41,8 @@ package struct Driver: Sendable {
                     ? "" : "; out of rotation: \(hostsOut.joined(separator: ", "))")
         }
         package var remedy: String {
-            "make room for the state directory; then bring each host named back into service"
+            "mend what the cause names; then 'sluice resume' looks at every host and goes on, and "
+                + "'sluice restore' brings those that are out back"
         }
     }
 

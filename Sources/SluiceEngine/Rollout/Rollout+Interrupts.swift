@@ -4,8 +4,13 @@ import SluiceModel
 extension Rollout {
     /// The ladder: finish the host in hand; bring it back; leave at once.
     mutating func interrupted(by signal: String, _ turn: inout Turn) {
+        if Self.unattended.contains(signal), state.interrupts >= 2 { return }
         climb(to: min(state.interrupts + 1, 3), signal, &turn)
     }
+
+    /// Build servers and closing terminals send these again and again, and mean "stop" by it; to
+    /// leave a host half done is for a person to ask.
+    private static let unattended: Set<String> = ["SIGTERM", "SIGHUP"]
 
     mutating func asked(for request: Request, by actor: String, _ turn: inout Turn) {
         switch request {

@@ -39,7 +39,7 @@ package struct HAProxy: Sendable {
         return """
             global
                 log stdout format raw local0
-                stats socket \(socket) mode 600 level admin
+                stats socket \(socket) mode 600 level admin expose-fd listeners
                 stats timeout 1h
                 maxconn 2000
                 nbthread 1
@@ -72,14 +72,18 @@ package struct HAProxy: Sendable {
             """
     }
 
-    func start(nodes: [Node], fleetDirectory: String, diesWithParent: Bool) async throws
-        -> ChildProcess
-    {
+    /// - Parameter old: A process to replace: its listening sockets are taken over, and it ends with
+    ///   its last connection. Whether hosts are up is not waited for then.
+    func start(
+        nodes: [Node], fleetDirectory: String, diesWithParent: Bool, inPlaceOf old: Int32? = nil
+    ) async throws -> ChildProcess {
         let program = try Self.program()
         try Data(text(for: nodes).utf8).write(to: URL(filePath: configurationFile))
         try await Command(program, ["-c", "-q", "-f", configurationFile]).runChecked()
         let child = try await ChildProcess.start(
-            program, ["-db", "-f", configurationFile], log: log,
+            program,
+            ["-db", "-f", configurationFile]
+                + (old.map { ["-x", socket, "-sf", "\($0)"] } ?? []), log: log,
             environment: [Sweep.variable: fleetDirectory], diesWithParent: diesWithParent)
         var last = "nothing"
         do {
@@ -92,6 +96,10 @@ package struct HAProxy: Sendable {
                 }
                 guard FileManager.default.fileExists(atPath: socket) else { return false }
                 do {
+                    if old != nil {
+                        let info = try await command("show info")
+                        return info.split(separator: "\n").contains("Pid: \(child.pid)")
+                    }
                     let servers = try await servers()
                     last = servers.map { "\($0.name) \($0.status) \($0.check)" }
                         .joined(separator: ", ")

@@ -10,11 +10,11 @@ struct JournalStore: EventStoring {
 
     func append(_ events: [Event]) async throws {
         #if DEBUG
-            Failpoint.reached(.before, events)
+            await Failpoint.reached(.before, events)
         #endif
         try await journal.append(events, to: rollout, lease: lease.lease)
         #if DEBUG
-            Failpoint.reached(.after, events)
+            await Failpoint.reached(.after, events)
         #endif
     }
 }

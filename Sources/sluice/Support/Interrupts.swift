@@ -6,13 +6,14 @@ import Synchronization
 ///
 /// Without a rollout in hand they clear temporary files away and end it. A rollout takes them as
 /// a stream of names instead. A signal that was ignored when the process started stays ignored,
-/// as under `nohup`. Repeats of SIGTERM within a second are one signal: CI servers send it many
-/// times at once, and never mean more than «stop» by it.
+/// as under `nohup`. Repeats of SIGTERM and SIGHUP within a second are one signal: CI servers and
+/// closing terminals send them many times at once, and never mean more than «stop» by it.
 enum Interrupts {
     private struct State {
         var scratch: Set<String> = []
         var rollout: AsyncStream<String>.Continuation?
-        var lastTerm: ContinuousClock.Instant?
+        /// Of SIGTERM and SIGHUP.
+        var last: ContinuousClock.Instant?
     }
 
     private static let state = Mutex(State())
@@ -60,8 +61,8 @@ enum Interrupts {
         let scratch = state.withLock { state -> Set<String>? in
             let now = ContinuousClock.now
             let isRepeat =
-                number == SIGTERM && state.lastTerm.map { now - $0 < .seconds(1) } ?? false
-            if number == SIGTERM { state.lastTerm = now }
+                number != SIGINT && state.last.map { now - $0 < .seconds(1) } ?? false
+            if number != SIGINT { state.last = now }
             guard let rollout = state.rollout else { return state.scratch }
             if !isRepeat { rollout.yield(name) }
             return nil
