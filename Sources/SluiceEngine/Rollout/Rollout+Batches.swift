@@ -93,7 +93,8 @@ extension Rollout {
             guard host.spec.artifact.push == .ahead, let value = state.hosts[host.name] else {
                 return false
             }
-            return value.result == nil && !value.done.contains(.push)
+            // One whose push has failed is in hand, for its failure hooks.
+            return value.phase == .waiting && !value.done.contains(.push)
         }
         guard !hosts.isEmpty else {
             nextBatch(&turn)
