@@ -22,7 +22,11 @@ extension World {
     /// looks just like one that is drained.
     func isContractBroken(_ process: ModelProcess) -> Bool {
         let isDeaf = process.fate.latchesAfter.map { $0 > 100 } ?? true
-        return isDeaf && [.cutOff, .probeLost, .hungService].contains { faults.has($0) }
+        let doubts: [FaultKind] = [
+            .cutOff, .probeLost, .hungService, .sickHost, .slowHealthy, .flappingHealth,
+            .neverHealthy,
+        ]
+        return isDeaf && (process.fate.ignoresTerm || doubts.contains { faults.has($0) })
     }
 
     var isSoundPlan: Bool {
@@ -181,6 +185,11 @@ extension World {
 
     /// A signal that ends a process reaches it.
     func checkStopping(_ host: Int, _ process: ModelProcess) {
+        if let before = hosts[host].failingBefore, let since = hosts[host].passingSince,
+            now - since <= 150
+        {
+            hosts[host].failingSince = before
+        }
         guard process.isListening, let window = plan.host(names[host])?.windows.drain.total else {
             return
         }

@@ -3,7 +3,7 @@ import SluiceModel
 
 /// What each script does on a modelled host.
 extension World {
-    func carryOut(_ flight: Flight) -> CommandOutcome {
+    func carryOut(_ flight: Flight, _ index: Int) -> CommandOutcome {
         let host = flight.host
         let script = flight.command.script
         checkEffect(flight)
@@ -29,7 +29,7 @@ extension World {
         case .terminate: return signalled(flight) { self.terminate($0, host) }
         case .kill: return signalled(flight) { self.kill($0, host) }
         case .stop: return stopService(flight)
-        case .start, .restoreStart: return startService(flight)
+        case .start, .restoreStart: return startService(flight, index)
         case .preparePush:
             hosts[host].partial = nil
             return .succeeded([:])
@@ -132,14 +132,19 @@ extension World {
 
     // MARK: Start
 
-    private func startService(_ flight: Flight) -> CommandOutcome {
+    private func startService(_ flight: Flight, _ index: Int) -> CommandOutcome {
         let host = flight.host
         if hosts[host].processes.contains(where: { !$0.isEnding }) {
             // The unit is active; a control script says so and fails.
             return hosts[host].spec.service.control == .systemd
                 ? .succeeded([:]) : .failed(status: 1, message: "already running")
         }
-        launch(host, drawFate(hosts[host].current, host), isOfRollout: true)
+        let fate = drawFate(hosts[host].current, host)
+        launch(host, fate, isOfRollout: true)
+        // A start command ends when the port is open; systemd knows the process before.
+        if hosts[host].spec.service.control != .systemd {
+            flights[index].tail += fate.listensAfter
+        }
         return .succeeded([:])
     }
 

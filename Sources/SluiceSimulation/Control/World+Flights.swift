@@ -133,13 +133,13 @@ extension World {
         if flight.fault == .failingCommand {
             flights[index].result = .failed(status: 1, message: "it failed")
         } else {
-            flights[index].result = carryOut(flight)
+            flights[index].result = carryOut(flight, index)
         }
         refresh(flight.host)
         trace(
             "\(names[flight.host]) \(flight.command.role) of c\(flight.controller): "
                 + "\(words(flights[index].result))")
-        queue.push(.done(index), at: now + flight.tail)
+        queue.push(.done(index), at: now + flights[index].tail)
     }
 
     func words(_ outcome: CommandOutcome) -> String {

@@ -59,6 +59,7 @@ struct ModelHost: Sendable {
     var downAt: [Int]
     var advancedTo = 0
     var failingSince: Int?
+    var failingBefore: Int?
     var passingSince: Int?
     var lastPassing = 0
     /// Out of rotation because of the rollout, from its signal until every balancer is back.

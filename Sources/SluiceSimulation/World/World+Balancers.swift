@@ -130,13 +130,18 @@ extension World {
         hosts[index].condition = condition
         if condition.isPassing, !wasPassing {
             hosts[index].passingSince = now
+            // Between a signal and the latch a process may get well for a moment.
+            hosts[index].failingBefore =
+                hosts[index].listener?.isSignalled == true ? hosts[index].failingSince : nil
             hosts[index].failingSince = nil
         } else if !condition.isPassing, wasPassing {
             noteWindow(index)
+            let isMoment = hosts[index].passingSince.map { now - $0 <= 150 } ?? false
+            hosts[index].failingSince = isMoment ? hosts[index].failingBefore ?? now : now
             hosts[index].passingSince = nil
-            hosts[index].failingSince = now
             hosts[index].lastPassing = now
         }
+        if !condition.isPassing { hosts[index].failingBefore = nil }
         trace("\(names[index]) answers \(condition.answer)")
     }
 
