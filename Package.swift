@@ -62,6 +62,7 @@ let package = Package(
                 "SluiceModel", .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         .target(name: "SluiceHTTP", dependencies: ["SluiceModel"]),
+        .target(name: "SluiceSimulation", dependencies: ["SluiceModel", "SluiceEngine"]),
 
         // Level 3: what is run.
         .target(
@@ -108,6 +109,9 @@ let package = Package(
                 "SluiceModel", "SluiceJournal", .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         .testTarget(name: "SluiceHTTPTests", dependencies: ["SluiceModel", "SluiceHTTP"]),
+        .testTarget(
+            name: "SluiceSimulationTests",
+            dependencies: ["SluiceModel", "SluiceEngine", "SluiceSimulation"]),
         .testTarget(
             name: "SluiceFleetTests",
             dependencies: [

@@ -217,6 +217,67 @@ import Testing
         #expect(rollout.state.hosts["h2"]?.result == .untouched)
     }
 
+    /// Its end was not written down when the process died, and others were being pushed to.
+    @Test func aHostWhosePushAheadFailedIsNotBegunAgain() throws {
+        let hook = Hook(name: "page", place: .host, command: "page")
+        let plan = try Sample.plan(
+            3,
+            spec: {
+                $0.artifact.push = .ahead
+                $0.hooks = HostHooks(onFailure: [hook])
+            }, play: { $0.budget = .count(1) })
+        var tried = 0
+        for record in 1..<40 {
+            var world = Sample.world(3)
+            world.faults = { _, host, command in
+                command.role == .unpack && host == "h1"
+                    ? .failed(status: ScriptStatus.checksumMismatch, message: "no") : nil
+            }
+            guard world.crash(plan, after: record, effects: true) else { break }
+            let value = try #require(world.folded(plan).state.hosts["h1"])
+            guard value.failure != nil, value.result == nil else { continue }
+            tried += 1
+            let sent = world.sent.count
+            let rollout = world.resume(plan, .resume)
+            let story = Comment(rawValue: "after \(record)")
+            #expect(world.violations == [], story)
+            #expect(rollout.state.hosts["h1"]?.result == .failedInService, story)
+            #expect(!world.sent[sent...].contains { $0.host == "h1" && $0.role != .hook }, story)
+            #expect(world.hosts["h1"]?.running == "v1", story)
+        }
+        #expect(tried > 0)
+    }
+
+    /// Seen by the path of its program: a start that came late, or one by hand.
+    @Test func aProcessOfTheNewReleaseIsNotTakenForTheOneBefore() throws {
+        let plan = try Sample.plan(1)
+        let host = try #require(plan.host("h1"))
+        var value = Rollout.HostState()
+        value.phase = .inHand
+        value.path = .restore
+        value.owesReadmission = true
+        value.step = .start
+        value.done = [.pingOff, .drain, .connections, .stop, .activate]
+        var report: CommandOutcome.Report = [
+            "pid": "300", "start": "5", "state": "S", "boot": "b", "owner": "self",
+            "current": "releases/v1", "busy": "0", "lock": "none", "now": "1000",
+            "exe": "/srv/app/releases/v2/bin/app",
+        ]
+        func goesOn() throws -> Bool {
+            let seen = try #require(HostObservation(report, spec: host.spec))
+            let situation = Situation(
+                plan: host, release: "v2", value: value, seen: seen,
+                probe: ProbeResult(verdict: .passing, status: 200, took: .zero), mode: .restore)
+            guard case .goOn(_, let done, _, _) = situation.verdict else { return false }
+            return done.contains(.start)
+        }
+        #expect(try !goesOn())
+        report["exe"] = "/srv/app/releases/v1/bin/app"
+        #expect(try goesOn())
+        report["exe"] = "/usr/bin/java"
+        #expect(try goesOn())
+    }
+
     @Test func haltIsKeptByResumeAndLiftedByRestore() throws {
         let plan = try Sample.plan(2, play: { $0.onFailure = .halt })
         var world = Sample.world(2)

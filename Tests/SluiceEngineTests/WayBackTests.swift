@@ -64,6 +64,37 @@ import Testing
         #expect(world.hosts["h1"]?.running == "v1")
     }
 
+    /// While it is out, somebody restarts the service, and nobody here can ask the new process.
+    @Test(arguments: [false, true]) func aProcessThatWasNotDrainedIsNotStopped(
+        seesIt: Bool
+    ) throws {
+        var world = Sample.world(2)
+        let plan = try Sample.plan(2, spec: { $0.soak = .seconds(10) })
+        var restarted = false
+        world.faults = { world, _, command in
+            // The last look before the stop.
+            guard command.role == .countConnections, world.hosts["h1"]?.running == "v2",
+                !restarted
+            else { return nil }
+            restarted = true
+            world.badReleases = []
+            if !seesIt { world.cutOff = ["h1"] }
+            world.hosts["h1"]?.pid = 999
+            world.hosts["h1"]?.latched = false
+            return nil
+        }
+        world.onTime = {
+            if $0.hosts["h1"]?.running == "v1" { $0.cutOff = [] }
+            guard !restarted, $0.events.last?.step == .soak else { return }
+            $0.badReleases = ["v2"]
+        }
+        let rollout = world.run(plan)
+        #expect(restarted)
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == .restored)
+        #expect(world.hosts["h1"]?.signals[999] == 1)
+    }
+
     /// While nobody can look at a new process, the balancer may take it in.
     @Test func aProcessThatNobodyCouldLookAtIsDrainedBeforeItIsStopped() throws {
         var world = Sample.world(2)

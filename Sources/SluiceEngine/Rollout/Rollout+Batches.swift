@@ -34,7 +34,8 @@ extension Rollout {
             guard host.isPushedAhead, let value = state.hosts[host.name] else {
                 return false
             }
-            return value.result == nil && !value.done.contains(.push)
+            // One whose push has failed is in hand, for its failure hooks.
+            return value.phase == .waiting && !value.done.contains(.push)
         }
         guard !hosts.isEmpty else {
             nextBatch(&turn)

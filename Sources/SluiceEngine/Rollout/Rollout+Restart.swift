@@ -58,10 +58,44 @@ extension Rollout {
             return
         }
         if let process = serviceProcess(host, in: report) {
-            terminate(host, process, &turn)
+            if isDrained(process, host) {
+                terminate(host, process, &turn)
+            } else {
+                drainAnew(host, process, &turn)
+            }
         } else {
             finishStep(host, outcome: .skipped, detail: "no process of the service runs", &turn)
         }
+    }
+
+    /// How often the way back may begin anew because somebody restarts the service.
+    private static let drainsAnew = 3
+
+    /// Whether the process to be stopped is the one that was drained.
+    private func isDrained(_ process: ProcessIdentity, _ host: String) -> Bool {
+        guard !neverPassed.contains(host), let drained = drainedProcess[host] else { return true }
+        return process == drained
+    }
+
+    /// Somebody has restarted the service since it was drained, and the balancer may send to it.
+    private mutating func drainAnew(
+        _ host: String, _ process: ProcessIdentity, _ turn: inout Turn
+    ) {
+        let count = drainedAnew[host, default: 0] + 1
+        drainedAnew[host] = count
+        guard count <= Self.drainsAnew else {
+            fail(
+                host, "\(process) runs now, which is not the process that was drained",
+                remedy: "find out who restarts the service: a supervisor?", &turn)
+            return
+        }
+        emit(
+            .observed(
+                .init(
+                    host: host, process: process, step: .stop,
+                    finding: "\(process) runs now, which was not drained: it is drained first",
+                    undone: [.pingOff, .drain, .connections, .stop])), &turn)
+        beginNextStep(host, &turn)
     }
 
     private mutating func terminated(

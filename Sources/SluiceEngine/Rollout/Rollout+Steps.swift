@@ -147,6 +147,7 @@ extension Rollout {
         activities[host] = nil
         neverPassed.remove(host)
         passingSince[host] = nil
+        drainedProcess[host] = nil
         if value.mayBeLocked { unlock(host, &turn) }
         hostEnded(&turn)
     }

@@ -12,7 +12,9 @@ extension Rollout {
                 remedy: outcome.remedy ?? "look at the host", &turn)
             return
         }
-        guard let process = serviceProcess(host, in: report) else {
+        let found = serviceProcess(host, in: report)
+        drainedProcess[host] = .some(found)
+        guard let process = found else {
             drained(host, "no process of the service runs", &turn)
             return
         }

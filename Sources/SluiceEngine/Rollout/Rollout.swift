@@ -20,6 +20,11 @@ package struct Rollout: Sendable {
     /// Since when the new process has answered every probe well: the balancer's count began no
     /// later, so the readmission window runs from there. Empty after a resume.
     var passingSince: [String: Timestamp] = [:]
+    /// On the way back: which process was drained, or that none ran. Whoever runs in its place when
+    /// it is to be stopped was not. Empty after a resume, which begins the way back anew.
+    var drainedProcess: [String: ProcessIdentity?] = [:]
+    /// How often a host was drained anew for that reason.
+    var drainedAnew: [String: Int] = [:]
     /// Processes that had closed their port when a resumed rollout looked: they have been told to
     /// end, and are not told twice.
     var ending: [String: ProcessIdentity] = [:]

@@ -191,7 +191,8 @@ struct Situation {
         if value.isWatched { return .goOn("it is watched again", undone: [.readmit]) }
         let isWhole = plan.restore.allSatisfy { value.done.contains($0.step) }
         if isWhole, found != .nothing { return .goOn("it is back in service") }
-        let onPrevious = seen.currentRelease == previous && found == .another && !hasStoppedIt
+        let onPrevious =
+            seen.currentRelease == previous && found == .another && !hasStoppedIt && !isOfNewRelease
         if onPrevious, reached(.start) || (answer == .passing && !startedBeforeTheMove) {
             return .goOn(
                 "the release that it had runs again", done: through(.start),
@@ -215,6 +216,11 @@ struct Situation {
 
     private var hasStoppedIt: Bool {
         seen.process.map { isSame($0, value.stoppedProcess) } ?? false
+    }
+
+    /// Its program lies in the new release, wherever `current` points by now.
+    private var isOfNewRelease: Bool {
+        seen.process?.executable.hasPrefix(plan.spec.artifact.directory(of: release) + "/") ?? false
     }
 
     /// It is not known which release it runs: `current` pointed elsewhere, and this rollout has no

@@ -1,0 +1,222 @@
+import SluiceEngine
+import SluiceModel
+
+/// What each script does on a modelled host.
+extension World {
+    func carryOut(_ flight: Flight, _ index: Int) -> CommandOutcome {
+        let host = flight.host
+        let script = flight.command.script
+        checkEffect(flight)
+        switch flight.command.role {
+        case .survey: return .succeeded(hosts[host].survey(release: plan.release.id, now: now))
+        case .inspect: return .succeeded(hosts[host].inspection(script))
+        case .observe:
+            return .succeeded(
+                hosts[host].observation(script, release: plan.release.id, now: now))
+        case .countConnections: return .succeeded(["connections": "\(connections(host))"])
+        case .findRelease:
+            let found = hosts[host].releases.first { $0.id == plan.release.id }
+            return .succeeded([
+                "digest": found?.digest ?? "", "exists": found == nil ? "0" : "1",
+            ])
+        case .lock:
+            let outcome = hosts[host].takeLock(flight.sender, now: now)
+            noteLock(flight, outcome)
+            return outcome
+        case .renew: return hosts[host].renewLock(flight.sender, now: now)
+        case .unlock: return hosts[host].giveLockBack(flight.sender)
+        case .pingOff: return signalled(flight) { self.latch($0, flight) }
+        case .terminate: return signalled(flight) { self.terminate($0, host) }
+        case .kill: return signalled(flight) { self.kill($0, host) }
+        case .stop: return stopService(flight)
+        case .start, .restoreStart: return startService(flight, index)
+        case .preparePush:
+            hosts[host].partial = nil
+            return .succeeded([:])
+        case .receive: return receive(flight)
+        case .unpack: return unpack(flight)
+        case .activate, .restoreActivate: return activate(flight)
+        case .prune:
+            return .succeeded(["gone": prune(host)])
+        case .hook:
+            guard strikes(.hookFailure, faults.perStart) else { return .succeeded([:]) }
+            inject(.hookFailure, "on \(names[host])")
+            return .failed(status: 1, message: "the hook failed")
+        }
+    }
+
+    private func connections(_ host: Int) -> Int {
+        guard let process = hosts[host].listener else { return 0 }
+        let rest = trafficEnd(at: host, process: process) - now
+        return rest <= 0 ? 0 : 1 + min(20, rest / 100)
+    }
+
+    // MARK: Signals
+
+    private func signalled(_ flight: Flight, _ act: (Int) -> Void) -> CommandOutcome {
+        guard let identity = ScriptReading(flight.command.script).signalled else {
+            return .failed(status: 1, message: "usage: kill")
+        }
+        guard let index = hosts[flight.host].index(of: identity) else {
+            return .failed(
+                status: ScriptStatus.processChanged,
+                message: "process \(identity.pid) is not the one that was checked")
+        }
+        checkSignal(flight, identity)
+        act(index)
+        return .succeeded([:])
+    }
+
+    private func latch(_ index: Int, _ flight: Flight) {
+        let host = flight.host
+        hosts[host].processes[index].signals += 1
+        let process = hosts[host].processes[index]
+        guard !process.isSignalled else { return }
+        hosts[host].processes[index].isSignalled = true
+        guard let delay = process.fate.latchesAfter else { return }
+        checkTakingOut(flight)
+        if delay == 0 {
+            turn(host, process.pid, .latches)
+        } else {
+            later(delay, host, process.pid, .latches)
+        }
+    }
+
+    func terminate(_ index: Int, _ host: Int) {
+        let process = hosts[host].processes[index]
+        checkStopping(host, process)
+        guard !process.fate.ignoresTerm, !process.isEnding else { return }
+        let open = process.isListening ? trafficEnd(at: host, process: process) - now : 0
+        hosts[host].processes[index].isEnding = true
+        hosts[host].processes[index].isListening = false
+        if process.isListening { hosts[host].downCause = .rollout }
+        if process.fate.removesPidfileEarly, hosts[host].pidfile == process.pid {
+            hosts[host].pidfile = nil
+        }
+        hosts[host].isOutByRollout = true
+        hosts[host].hasPassedWindow = false
+        let inFlight = open > 0 ? min(open, traffic.longest) : 0
+        later(max(process.fate.endsAfter, inFlight), host, process.pid, .ends)
+    }
+
+    private func kill(_ index: Int, _ host: Int) {
+        let process = hosts[host].processes[index]
+        checkStopping(host, process)
+        if process.isListening {
+            loseRequestsInFlight(at: host, .rollout)
+            hosts[host].downCause = .rollout
+        }
+        hosts[host].isOutByRollout = true
+        hosts[host].hasPassedWindow = false
+        hosts[host].end(process.pid)
+    }
+
+    /// The unit's stop job, or the playbook's stop command: it stops whatever runs.
+    private func stopService(_ flight: Flight) -> CommandOutcome {
+        let host = flight.host
+        guard let identity = ScriptReading(flight.command.script).signalled,
+            hosts[host].index(of: identity) != nil
+        else {
+            return .failed(
+                status: ScriptStatus.processChanged,
+                message: "the process is not the one that was checked")
+        }
+        checkSignal(flight, identity)
+        if let process = hosts[host].serviceProcess,
+            let index = hosts[host].processes.firstIndex(where: { $0.pid == process.pid })
+        {
+            terminate(index, host)
+        }
+        return .succeeded([:])
+    }
+
+    // MARK: Start
+
+    private func startService(_ flight: Flight, _ index: Int) -> CommandOutcome {
+        let host = flight.host
+        if hosts[host].processes.contains(where: { !$0.isEnding }) {
+            // The unit is active; a control script says so and fails.
+            return hosts[host].spec.service.control == .systemd
+                ? .succeeded([:]) : .failed(status: 1, message: "already running")
+        }
+        let fate = drawFate(hosts[host].current, host)
+        launch(host, fate, isOfRollout: true)
+        // A start command ends when the port is open; systemd knows the process before.
+        if hosts[host].spec.service.control != .systemd {
+            flights[index].tail += fate.listensAfter
+        }
+        return .succeeded([:])
+    }
+
+    // MARK: Releases
+
+    private func receive(_ flight: Flight) -> CommandOutcome {
+        let host = flight.host
+        if hosts[host].isDiskFull {
+            hosts[host].partial = nil
+            return .failed(status: 1, message: "No space left on device")
+        }
+        hosts[host].partial = true
+        if strikes(.partialUpload, faults.perStart) {
+            inject(.partialUpload, names[host])
+            hosts[host].partial = false
+        } else if strikes(.corruptUpload, faults.perStart) {
+            inject(.corruptUpload, names[host])
+            hosts[host].partial = false
+        }
+        return .succeeded([:])
+    }
+
+    private func unpack(_ flight: Flight) -> CommandOutcome {
+        let host = flight.host
+        guard let isSound = hosts[host].partial else {
+            return .failed(status: 1, message: "no such file")
+        }
+        if !isSound, ScriptReading(flight.command.script).checksContent {
+            hosts[host].partial = nil
+            return .failed(status: ScriptStatus.checksumMismatch, message: "checksum mismatch")
+        }
+        if hosts[host].isDiskFull {
+            hosts[host].partial = nil
+            return .failed(status: 1, message: "No space left on device")
+        }
+        if hosts[host].releases.contains(where: { $0.id == plan.release.id }) {
+            hosts[host].partial = nil
+            return .failed(
+                status: ScriptStatus.releaseConflict,
+                message: "the release is on the host already, with other content")
+        }
+        hosts[host].releases.append(
+            .init(id: plan.release.id, digest: plan.release.sha256, isSound: isSound))
+        hosts[host].partial = nil
+        return .succeeded([:])
+    }
+
+    private func activate(_ flight: Flight) -> CommandOutcome {
+        let host = flight.host
+        let script = ScriptReading(flight.command.script)
+        let isForward = flight.command.role == .activate
+        guard let id = script.target else {
+            return .failed(status: 1, message: "no target")
+        }
+        let release = hosts[host].releases.first { $0.id == id }
+        let isVerified = isForward ? release?.digest == plan.release.sha256 : release != nil
+        if !isVerified, !isForward || script.checksRecord {
+            return .failed(
+                status: ScriptStatus.releaseNotVerified,
+                message: "the release on the host is not the one that was checked")
+        }
+        checkActivation(flight, release, isAtOnce: script.movesAtOnce)
+        hosts[host].current = id
+        return .succeeded([:])
+    }
+
+    private func prune(_ host: Int) -> String {
+        let kept =
+            [hosts[host].current, plan.release.id]
+            + (plan.host(names[host])?.baseline?.release.map { [$0] } ?? [])
+        let gone = hosts[host].releases.map(\.id).filter { !kept.contains($0) }
+        hosts[host].releases.removeAll { gone.contains($0.id) }
+        return gone.joined(separator: " ")
+    }
+}

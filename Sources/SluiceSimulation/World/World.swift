@@ -1,0 +1,181 @@
+import SluiceEngine
+import SluiceModel
+
+/// A fleet, its balancers, its clients and its controllers in virtual time.
+///
+/// Everything that happens is an entry of one queue; all chance comes from dice of the seed. No
+/// dictionary's order is ever followed, so the same seed gives the same story in every process.
+final class World {
+    /// The calendar when the story begins.
+    static let epoch = 1_780_000_000_000
+
+    enum Item {
+        case input(controller: Int, Rollout.Input.Kind)
+        case arrive(Int)
+        case effect(Int)
+        case done(Int)
+        case reply(Int, CommandOutcome)
+        case probe(controller: Int, Rollout.Ticket, host: Int, took: Int)
+        case peers(controller: Int, Rollout.Ticket, hosts: [Int], took: Int)
+        case get(controller: Int, Rollout.Ticket, host: Int, took: Int)
+        case keep(controller: Int)
+        case wake(controller: Int)
+        case takeUp
+        case turn(host: Int, boot: String, pid: Int, ProcessTurn)
+        case powerOn(host: Int)
+        case recover(host: Int)
+        case rivalLeaves(host: Int, token: Int)
+        case fault(FaultKind)
+    }
+
+    let seed: UInt64
+    let plan: Plan
+    let names: [String]
+    let tracing: Bool
+    var now = 0
+    var queue = EventQueue<Item>()
+    var hosts: [ModelHost]
+    var flights: [Flight] = []
+    var controllers: [Controller] = []
+    /// How long a lease lasts, in milliseconds.
+    let lease: Int
+    var holder: Lease?
+    var lastToken = 0
+    var calendarOffset = 0
+    var isJournalFailing = false
+    /// What the journal holds, and the fold of it.
+    var journal: [Event] = []
+    var shadow: Rollout
+    var outcome: Outcome
+    let faults: FaultPlan
+    var injected = [Int](repeating: 0, count: FaultKind.allCases.count)
+    /// Of times, of faults, of what processes do: each its own stream.
+    var timing: Dice
+    var chances: Dice
+    var fates: Dice
+    let traffic: Traffic
+    var balancing: Balancing
+    /// The moment until which a host can't be asked from the controller, though balancers can.
+    var cutOffUntil: [Int]
+    var takeUpIsScheduled = false
+    /// No process of the new release ever gets well.
+    var isReleaseBad = false
+    /// Hosts that the survey did not clear.
+    let uncleared: [String]
+    var restores = 0
+    /// Hosts that the controller which begins now finds in hand, and has to look at.
+    var pendingObservation: [String] = []
+    /// When the others were last asked for a host's admission.
+    var askedPeersAt: [Int]
+    /// The rules that were broken on a host already: each is told once.
+    var told: Set<String> = []
+
+    init(
+        seed: UInt64, plan: Plan, hosts: [ModelHost], faults: FaultPlan, level: FaultLevel,
+        tracing: Bool, uncleared: [String] = [], dice: inout Dice
+    ) {
+        self.uncleared = uncleared
+        self.seed = seed
+        self.plan = plan
+        self.hosts = hosts
+        self.faults = faults
+        self.tracing = tracing
+        names = hosts.map(\.name)
+        lease = dice.pick([10_000, 30_000, 30_000])
+        shadow = Rollout(plan: plan, id: "r-sim", actor: "first@sim")
+        outcome = Outcome(seed: seed, faults: level)
+        outcome.fleetSize = hosts.count
+        timing = Dice(seed: seed, stream: 11)
+        chances = Dice(seed: seed, stream: 12)
+        fates = Dice(seed: seed, stream: 13)
+        traffic = Traffic(&dice)
+        balancing = Balancing(hosts)
+        cutOffUntil = hosts.map { _ in 0 }
+        askedPeersAt = hosts.map { _ in 0 }
+    }
+
+    /// More than any rollout takes: a run that needs more does not end.
+    private static let stepLimit = 400_000
+
+    func run() -> Outcome {
+        outcome.minInService = balancing.lowest
+        scheduleFaults()
+        startFirst()
+        var steps = 0
+        while let (at, item) = queue.pop() {
+            steps += 1
+            now = max(now, at)
+            advanceBalancers()
+            handle(item)
+            checkObligations()
+            if steps >= Self.stepLimit {
+                breach("L", "the run does not end")
+                break
+            }
+            if outcome.breaches.count >= 20 { break }
+        }
+        advanceBalancers()
+        checkEnd()
+        return conclude()
+    }
+
+    private func handle(_ item: Item) {
+        switch item {
+        case .input(let controller, let kind): deliver(kind, to: controller)
+        case .arrive(let flight): arrive(flight)
+        case .effect(let flight): takeEffect(flight)
+        case .done(let flight): finish(flight)
+        case .reply(let flight, let outcome): reply(flight, outcome)
+        case .probe(let controller, let ticket, let host, let took):
+            answerProbe(controller, ticket, host, took)
+        case .peers(let controller, let ticket, let hosts, let took):
+            answerPeers(controller, ticket, hosts, took)
+        case .get(let controller, let ticket, let host, let took):
+            answerGet(controller, ticket, host, took)
+        case .keep(let controller): keepLease(controller)
+        case .wake(let controller): wake(controller)
+        case .takeUp: takeUp()
+        case .turn(let host, let boot, let pid, let turn):
+            guard hosts[host].boot == boot else { break }
+            self.turn(host, pid, turn)
+        case .powerOn(let host): powerOn(host)
+        case .recover(let host): recover(host)
+        case .rivalLeaves(let host, let token): rivalLeaves(host, token)
+        case .fault(let kind): strike(kind)
+        }
+    }
+
+    private func conclude() -> Outcome {
+        outcome.failedByRollout = traffic.requests(balancing.lostByRollout)
+        outcome.failedByFaults = traffic.requests(balancing.lostByFaults)
+        outcome.minInService = balancing.lowest
+        outcome.hosts = plan.hosts.map { ($0.name, shadow.state.hosts[$0.name]?.result) }
+        if case .finished(let result) = shadow.state.stage { outcome.result = result }
+        outcome.records = journal.count
+        outcome.commands = flights.count
+        outcome.duration = balancing.end.map { TimeSpan(milliseconds: $0) } ?? .zero
+        outcome.injected = zip(FaultKind.allCases, injected).filter { $0.1 > 0 }
+            .map { (kind: $0.0, count: $0.1) }.sorted { $0.kind < $1.kind }
+        return outcome
+    }
+
+    // MARK: Words
+
+    func trace(_ text: @autoclosure () -> String) {
+        guard tracing else { return }
+        let seconds = String(now / 1000)
+        let rest = String(1000 + now % 1000).dropFirst()
+        outcome.trace.append("+\(seconds).\(rest) " + text())
+    }
+
+    func breach(_ rule: String, _ text: String, once key: String? = nil) {
+        if let key, !told.insert(rule + key).inserted { return }
+        outcome.breaches.append(.init(rule: rule, at: now, text: text))
+        trace("BREACH \(rule): \(text)")
+    }
+
+    func inject(_ kind: FaultKind, _ text: @autoclosure () -> String) {
+        if let index = FaultKind.allCases.firstIndex(of: kind) { injected[index] += 1 }
+        trace("fault \(kind.rawValue): \(text())")
+    }
+}
