@@ -71,9 +71,9 @@ enum Survey {
         _ specs: [HostSpec], _ artifact: ReleaseArtifact, hosts: SSHHosts, prober: ServiceProber,
         forks: Int
     ) async throws -> [String: HostBaseline] {
-        let progress = SurveyProgress(total: specs.count)
+        let progress = CountedLine(hosts: specs.count)
         let findings = await Surveyor(hosts: hosts, prober: prober, forks: forks)
-            .survey(specs, release: artifact) { name, _ in progress.surveyed(name) }
+            .survey(specs, release: artifact) { _, _ in progress.advance() }
         progress.end()
         guard findings.problems.isEmpty else {
             throw Planner.Refusal(problems: findings.problems)
