@@ -77,7 +77,7 @@ let package = Package(
             name: "sluice",
             dependencies: [
                 "SluiceModel", "SluiceConfig", "SluiceEngine", "SluiceReporting", "SluiceSSH",
-                "SluiceJournal", "SluiceHTTP", "SluiceFleet",
+                "SluiceJournal", "SluiceHTTP", "SluiceSimulation", "SluiceFleet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

@@ -20,7 +20,7 @@ struct Sluice: AsyncParsableCommand {
             RollbackCommand.self, AbortCommand.self, PauseCommand.self, ContinueCommand.self,
             ValidateCommand.self,
             StatusCommand.self, HistoryCommand.self, ShowCommand.self, InventoryCommand.self,
-            DemoCommand.self,
+            SimulateCommand.self, DemoCommand.self,
         ])
 }
 

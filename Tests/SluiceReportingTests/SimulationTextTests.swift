@@ -15,7 +15,7 @@ struct SimulationTextTests {
 
     private func report(_ runs: [SimulationReport.Run]) -> SimulationReport {
         .init(
-            service: "gateway", hosts: 4, batches: 4, requestsPerSecond: 200, runs: runs,
+            service: "gateway", hosts: 4, batches: 4, runs: runs,
             command: "sluice simulate -i hosts.ini roll.yml", took: .seconds(2))
     }
 

@@ -38,8 +38,6 @@ package struct SimulationReport: Sendable, Hashable {
     package var service: String
     package var hosts: Int
     package var batches: Int
-    /// How many requests a second the modelled clients sent.
-    package var requestsPerSecond: Int
     /// In the order of their seeds.
     package var runs: [Run]
     /// The command that shows one of them, to which its seed is added.
@@ -47,13 +45,12 @@ package struct SimulationReport: Sendable, Hashable {
     package var took: TimeSpan
 
     package init(
-        service: String, hosts: Int, batches: Int, requestsPerSecond: Int, runs: [Run],
+        service: String, hosts: Int, batches: Int, runs: [Run],
         command: String, took: TimeSpan
     ) {
         self.service = service
         self.hosts = hosts
         self.batches = batches
-        self.requestsPerSecond = requestsPerSecond
         self.runs = runs
         self.command = command
         self.took = took
@@ -92,7 +89,7 @@ package enum SimulationText {
             "fleet",
             "\(Words.count(report.hosts, "host")), "
                 + (report.batches == 1 ? "1 batch" : "\(report.batches) batches")
-                + "; clients send \(report.requestsPerSecond) requests a second")
+                + "; in each run clients send 1, 10 or 100 requests a second to each of them")
         page.blank()
         page.rows(figures(report, style))
         page.blank()

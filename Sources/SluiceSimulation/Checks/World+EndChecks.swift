@@ -68,7 +68,7 @@ extension World {
         case .deployed: isNew = true
         case .failedInService:
             isNew = readmitted && shadow.state.hosts[names[host]]?.path == .forward
-        case .restored, .untouched, .upToDate, .needsAttention: isNew = false
+        case .restored, .untouched, .upToDate, .unreachable, .needsAttention: isNew = false
         }
         let expected = isNew ? self.plan.release.id : plan.baseline?.release
         if process.release != expected || hosts[host].current != expected {

@@ -95,6 +95,7 @@ extension World {
         case .progress(let value): "\(value.host) \(value.step) ... \(value.activity)"
         case .rolloutStarted: "rollout started"
         case .hookStarted(let value): "hook \(value.hook) begins"
+        case .retrying(let value): "\(value.host ?? "-") again: \(value.reason)"
         case .hookFinished(let value): "hook \(value.hook) \(value.succeeded ? "done" : "failed")"
         }
     }

@@ -35,6 +35,7 @@ extension World {
             return .succeeded([:])
         case .receive: return receive(flight)
         case .unpack: return unpack(flight)
+        case .endUpload: return .succeeded(["ended": endUploads(at: host, but: index)])
         case .activate, .restoreActivate: return activate(flight)
         case .prune:
             return .succeeded(["gone": prune(host)])
@@ -165,6 +166,22 @@ extension World {
             hosts[host].partial = false
         }
         return .succeeded([:])
+    }
+
+    /// The uploads whose bytes come from nobody any more get TERM, and take the partial file away.
+    private func endUploads(at host: Int, but own: Int) -> String {
+        var ended = ""
+        for other in hosts[host].running
+        where other != own && flights[other].command.role == .receive
+            && flights[other].stage == .running
+        {
+            flights[other].stage = .over
+            hosts[host].running.removeAll { $0 == other }
+            hosts[host].partial = nil
+            answer(other, .failed(status: 143, message: ""))
+            ended += " \(other)"
+        }
+        return ended
     }
 
     private func unpack(_ flight: Flight) -> CommandOutcome {

@@ -69,7 +69,7 @@ extension World {
         case .lock, .renew, .unlock: (timing.number(3...40), 0)
         case .pingOff, .terminate, .kill, .activate, .restoreActivate:
             (timing.number(1...10), timing.number(0...3))
-        case .preparePush, .prune: (timing.number(3...60), 0)
+        case .preparePush, .prune, .endUpload: (timing.number(3...60), 0)
         case .receive: (timing.number(10...500) + plan.release.bytes / 100_000, 0)
         case .unpack: (timing.number(20...500) + plan.release.bytes / 100_000, 0)
         case .start, .restoreStart: (timing.number(5...100), timing.number(0...800))
@@ -116,7 +116,7 @@ extension World {
     func isGuarded(_ role: RemoteCommand.Role) -> Bool {
         switch role {
         case .pingOff, .terminate, .kill, .stop, .start, .restoreStart, .activate,
-            .restoreActivate, .preparePush, .receive, .unpack, .prune, .hook:
+            .restoreActivate, .preparePush, .receive, .unpack, .prune, .hook, .endUpload:
             true
         case .survey, .inspect, .observe, .countConnections, .findRelease, .lock, .renew,
             .unlock:
@@ -164,7 +164,7 @@ extension World {
         }
     }
 
-    private func answer(_ index: Int, _ outcome: CommandOutcome) {
+    func answer(_ index: Int, _ outcome: CommandOutcome) {
         queue.push(.reply(index, outcome), at: now + flights[index].back)
     }
 

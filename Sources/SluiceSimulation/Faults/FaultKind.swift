@@ -84,3 +84,43 @@ struct FaultPlan: Sendable {
         .controllerPause, .clockJump, .hostClockJump, .rivalLock, .hungService, .diskFull,
     ]
 }
+
+extension FaultKind {
+    /// What happens, for people.
+    package var words: String {
+        switch self {
+        case .unreachable: "a host can't be reached"
+        case .dropBefore: "a connection drops before a command"
+        case .dropDuring: "a connection drops during a command"
+        case .dropAfter: "a connection drops after a command"
+        case .slowCommand: "a command is slow"
+        case .hungCommand: "a command hangs"
+        case .failingCommand: "a command fails"
+        case .partialUpload: "an upload breaks off"
+        case .corruptUpload: "an upload arrives damaged"
+        case .diskFull: "a disk fills"
+        case .neverHealthy: "the new release never answers"
+        case .slowHealthy: "the new release is slow to answer"
+        case .flappingHealth: "the new release flaps"
+        case .crashAfterStart: "the new process crashes"
+        case .hungService: "a service hangs"
+        case .ignoredSignal: "the signal does nothing"
+        case .lateSignal: "the signal takes effect late"
+        case .ignoredTerm: "a process ignores TERM"
+        case .sickHost: "another host turns sick"
+        case .restartedByOther: "somebody restarts a service"
+        case .probeLost: "a probe's answer is lost"
+        case .cutOff: "a host is cut off from here alone"
+        case .interrupt: "Ctrl-C"
+        case .request: "a request from another terminal"
+        case .hookFailure: "a hook fails"
+        case .hostReboot: "a host reboots"
+        case .controllerCrash: "the controller dies"
+        case .controllerPause: "the controller stands still"
+        case .clockJump: "the controller's clock jumps"
+        case .hostClockJump: "a host's clock jumps"
+        case .journalFails: "the journal can't be written"
+        case .rivalLock: "a rival wants a host"
+        }
+    }
+}

@@ -74,9 +74,9 @@ struct StatusCommand: AsyncParsableCommand {
         // A release that no host has: the survey's other facts are what is asked for.
         let none = ReleaseArtifact(
             id: "none", source: "", fileName: "", form: .file, sha256: "-", bytes: 0)
-        let progress = SurveyProgress(total: specs.count)
+        let progress = CountedLine(hosts: specs.count)
         let findings = await Surveyor(hosts: hosts, prober: prober, forks: forks)
-            .survey(specs, release: none) { name, _ in progress.surveyed(name) }
+            .survey(specs, release: none) { _, _ in progress.advance() }
         progress.end()
         let probes = await withTaskGroup(of: (String, ProbeResult).self) { group in
             for spec in specs {

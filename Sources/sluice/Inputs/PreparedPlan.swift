@@ -90,10 +90,10 @@ enum Survey {
         at specs: [HostSpec], for artifact: ReleaseArtifact, pushes: Bool, hosts: SSHHosts,
         prober: ServiceProber, forks: Int
     ) async throws -> Surveyor.Findings {
-        let progress = SurveyProgress(total: specs.count)
+        let progress = CountedLine(hosts: specs.count)
         let findings = await Surveyor(hosts: hosts, prober: prober, forks: forks)
             .survey(specs, release: artifact, pushes: pushes) { name, _ in
-                progress.surveyed(name)
+                progress.advance()
             }
         progress.end()
         guard findings.problems.isEmpty else {
