@@ -86,7 +86,8 @@ extension World {
     // MARK: S5
 
     func checkEffect(_ flight: Flight) {
-        guard isGuarded(flight.command.role), flight.command.role != .hook,
+        // To end what a dead controller left running is part of looking.
+        guard isGuarded(flight.command.role), ![.hook, .endUpload].contains(flight.command.role),
             controllers[flight.controller].mustObserve.contains(names[flight.host])
         else { return }
         breach(
@@ -123,7 +124,7 @@ extension World {
                 once: host.name)
         }
         // A hook is no part of what is fenced off: it tells people.
-        if flight.command.role != .hook,
+        if ![.hook, .endUpload].contains(flight.command.role),
             host.running.contains(where: { flights[$0].sender.token != flight.sender.token })
         {
             breach("S10", "two controllers change \(host.name) at once", once: host.name)
