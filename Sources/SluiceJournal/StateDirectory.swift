@@ -65,8 +65,15 @@ enum StateDirectory {
             }
             place = place[..<slash]
         }
-        if system.f_flag & UInt(ST_RDONLY) != 0 { return .readOnly }
+        if system.f_flag & UInt(ST_RDONLY) != 0 || !isWritable(String(place)) { return .readOnly }
         return system.f_blocks > 0 && system.f_bavail == 0 ? .full : .ordinary
+    }
+
+    /// Whether a file and the directory that it is in, or a directory, may be written.
+    private static func isWritable(_ path: String) -> Bool {
+        guard unsafe access(path, W_OK) == 0 else { return false }
+        guard !isDirectory(path), let slash = path.lastIndex(of: "/") else { return true }
+        return unsafe access(String(path[...slash]), W_OK) == 0
     }
 
     private static func isDirectory(_ path: String) -> Bool {

@@ -24,6 +24,41 @@ import Testing
         }
     }
 
+    @Test func aCutConnectionAndALossOfPower() async throws {
+        try await withFleet(.init(nodes: 2)) { fleet in
+            let node = fleet.nodes[0]
+            let service = node.service
+            await fleet.cutSSH(node)
+            #expect(!Loopback.answers(node.address, node.sshPort))
+            #expect(service != nil && node.service == service)
+            try await fleet.startSSH(node)
+            #expect(Loopback.answers(node.address, node.sshPort))
+
+            await fleet.losePower(node)
+            #expect(!Loopback.answers(node.address, node.sshPort))
+            #expect(node.service == nil && node.recordedPID == service?.pid)
+            // Nobody else's lamps went out.
+            #expect(fleet.nodes[1].service != nil)
+            try await fleet.startSSH(node)
+            try await node.startService()
+        }
+    }
+
+    @Test func aReloadedBalancerAnswersAllAlong() async throws {
+        try await withFleet(.init(nodes: 2)) { fleet in
+            let (_, report) = try await fleet.underLoad { _, _ in
+                let before = try await fleet.balancer.command("show info")
+                try await fleet.reloadBalancer()
+                let after = try await fleet.balancer.command("show info")
+                func pid(_ info: String) -> Substring? {
+                    info.split(separator: "\n").first { $0.hasPrefix("Pid: ") }
+                }
+                #expect(pid(before) != nil && pid(before) != pid(after))
+            }
+            #expect(report.failed == 0, "\(report.lines.joined(separator: "\n"))")
+        }
+    }
+
     @Test func aSquattedPidfile() async throws {
         try await withFleet(.init(nodes: 1)) { fleet in
             let node = fleet.nodes[0]

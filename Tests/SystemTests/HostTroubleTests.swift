@@ -47,7 +47,8 @@ extension SystemTests {
 
         private func afterItsStart(_ fleet: Fleet) async throws {
             let (outcome, events) = try await losePower(
-                "v4", at: "verify", on: fleet, overrides: ["verify.within": "4s"])
+                "v4", at: "verify", on: fleet,
+                overrides: ["verify.within": "4s", "stop.grace": "3s"])
             let story: Comment = "\(outcome)\n\(events)"
             #expect(outcome.status == 1, story)
             #expect(events.result(of: "node1") == "restored", story)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import SluiceFleet
 import Subprocess
 import SystemPackage
@@ -47,8 +48,15 @@ enum SluiceProgram {
                 environment: .inherit.updating(variables), input: .none,
                 output: .string(limit: 64 << 20),
                 error: .string(limit: 16 << 20)
-            ) { execution in
-                try await during(execution.processIdentifier.value)
+            ) { execution -> (any Error)? in
+                do {
+                    try await during(execution.processIdentifier.value)
+                    return nil
+                } catch {
+                    // What it has said until now helps to see why; it can't be waited for.
+                    kill(execution.processIdentifier.value, SIGKILL)
+                    return error
+                }
             }
         }
         let timer = Task {
@@ -62,8 +70,13 @@ enum SluiceProgram {
         case .exited(let code): status = code
         case .signaled(let number): status = 128 + number
         }
-        return Outcome(
+        let outcome = Outcome(
             status: status, output: record.standardOutput, errors: record.standardError)
+        if let error = record.closureResult {
+            Issue.record("while \(arguments.first ?? "sluice") ran: \(error)\n\(outcome)")
+            throw error
+        }
+        return outcome
     }
 }
 
