@@ -202,10 +202,17 @@ extension SystemTests {
                     let points = Swift.stride(
                         from: Int.random(in: 1...stride), through: records, by: stride
                     ).map { $0 }
-                    for (index, point) in points.enumerated() {
-                        try await die(fleet, after: point, number: index)
+                    let drain = try #require(
+                        try fleet.events.events.first {
+                            $0.type == "step_started" && $0.step == "drain"
+                        }?.seq)
+                    var died: [Int] = []
+                    for (index, point) in points.enumerated()
+                    where try await die(fleet, after: point, number: index) {
+                        died.append(point)
                     }
-                    return points
+                    try await leftOut(fleet, dying: drain)
+                    return died + [drain]
                 }
                 #expect(figures.failed == 0, "\(figures.lines.joined(separator: "\n"))")
                 #expect(figures.mostOutAtOnce == 1)
@@ -215,7 +222,25 @@ extension SystemTests {
             }
         }
 
-        private func die(_ fleet: Fleet, after record: Int, number: Int) async throws {
+        /// While hosts are out nothing is begun, and what brings them back is said.
+        private func leftOut(_ fleet: Fleet, dying record: Int) async throws {
+            // Whatever came before, all of them go.
+            let release = fleet.nodes[0].release == "v2" ? "v3" : "v2"
+            let died = try await SluiceProgram.run(
+                ["rollback"] + fleet.inputs + fleet.state + ["--to", release, "--yes"],
+                environment: ["SLUICE_DIE": "after:\(record)"])
+            #expect(died.status == 137, "\(died)")
+            let refused = try await fleet.rollingBack(["--yes"])
+            #expect(refused.status == 3, "\(refused)")
+            #expect(refused.errors.contains("holds node1"), "\(refused)")
+            #expect(refused.errors.contains("sluice resume"), "\(refused)")
+            let settled = try await SluiceProgram.run(["resume", "--yes"] + fleet.state)
+            #expect(settled.status == 0, "\(settled)")
+            try await fleet.awaitAllUp()
+        }
+
+        /// - Returns: Whether it died: with hosts that are up to date there are fewer records.
+        private func die(_ fleet: Fleet, after record: Int, number: Int) async throws -> Bool {
             // To and fro: both are on the hosts. What a restore left is up to date, or is not.
             let release = number % 2 == 0 ? "v3" : "v2"
             let resumes = number % 3 != 2
@@ -224,8 +249,7 @@ extension SystemTests {
             let died = try await SluiceProgram.run(
                 ["rollback"] + fleet.inputs + fleet.state + ["--to", release, "--yes"],
                 environment: ["SLUICE_DIE": "after:\(record)"])
-            // With hosts that are up to date there are fewer records.
-            guard died.status != 0 else { return }
+            guard died.status != 0 else { return false }
             #expect(died.status == 137, "\(record): \(died)")
             let settled = try await SluiceProgram.run(
                 [resumes ? "resume" : "restore", "--yes"] + fleet.state)
@@ -241,6 +265,7 @@ extension SystemTests {
                 #expect(Set(targets).count == targets.count, story)
             }
             try await fleet.awaitAllUp()
+            return true
         }
     }
 }

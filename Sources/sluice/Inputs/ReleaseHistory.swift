@@ -14,15 +14,30 @@ struct ReleaseHistory {
 
     init(of service: String, in directory: String) async throws {
         journal = try Journal(readingOnly: directory)
-        rollouts = try await journal.rollouts(limit: Self.depth, service: service)
+        let rollouts = try await journal.rollouts(limit: Self.depth, service: service)
+        self.rollouts = rollouts
         var last: [Plan] = []
-        for rollout in rollouts where rollout.release == rollouts.first?.release {
+        for rollout in rollouts.prefix(while: { $0.release == rollouts[0].release }) {
             let plan = try await journal.plan(of: rollout.rollout)
             guard !plan.isRollback || last.isEmpty else { break }
             last.append(plan)
             if plan.isRollback { break }
         }
         self.last = last
+    }
+
+    /// A host that a dead controller left out fails the survey; how it comes back is what has to be
+    /// said then.
+    ///
+    /// - Throws: `CommandFailure` if a rollout of the service was left with hosts in hand. One that
+    ///   is at work is told by the hosts' locks.
+    func refuseUnfinished(_ service: String) async throws {
+        if let lease = try await journal.lease(service: service), !lease.holder.isKnownDead,
+            lease.expiresAt > Clock.now()
+        {
+            return
+        }
+        try await UnfinishedRollout.refuse(service: service, in: journal)
     }
 
     /// The release as it was deployed last.

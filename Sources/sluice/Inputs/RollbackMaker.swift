@@ -46,6 +46,7 @@ struct RollbackMaker {
         let specs = try template.resolve(inputs).play.hosts
         let service = specs.first?.service.name ?? ""
         let history = try await ReleaseHistory(of: service, in: stateDirectory)
+        try await history.refuseUnfinished(service)
         let findings = try await Survey.look(
             at: specs, for: ReleaseArtifact(held: wanted ?? "none", sha256: ""), pushes: false,
             hosts: hosts, prober: prober,
