@@ -39,7 +39,8 @@ extension Rollout {
                 host, "the signal could not be sent: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy
                     ?? "check that the login user may signal the service, or set become: true",
-                &turn)
+                // One that was sent before may yet show.
+                reaction: activities[host]?.restarts ?? 0 > 0 ? .watch : nil, &turn)
             return
         case .unknown(let reason):
             // It may have been sent: what /ping answers tells.
