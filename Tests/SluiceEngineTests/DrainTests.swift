@@ -32,6 +32,26 @@ import Testing
         #expect(world.hosts["h1"]?.latched == false)
     }
 
+    /// The first signal went out and its outcome is not known; the second is refused. The first one
+    /// shows later.
+    @Test func aSignalThatMayHaveGoneOutIsWatched() throws {
+        var world = Sample.world(2)
+        var sent = 0
+        world.faults = { _, _, command in
+            guard command.role == .pingOff else { return nil }
+            sent += 1
+            return sent == 1
+                ? .unknown(reason: "connection lost") : .failed(status: 1, message: "no")
+        }
+        let late = world.now + .seconds(7)
+        world.onTime = {
+            if $0.now >= late, $0.hosts["h1"]?.pid == 100 { $0.hosts["h1"]?.latched = true }
+        }
+        let rollout = world.run(try Sample.plan(2))
+        #expect(world.violations == [])
+        #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
+    }
+
     @Test func aChangedProcessGetsNoSignal() throws {
         var world = Sample.world(2)
         world.faults = { _, _, command in

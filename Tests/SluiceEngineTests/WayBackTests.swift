@@ -30,6 +30,31 @@ import Testing
         #expect(world.sent.filter { $0.role == .terminate }.count == (times < 3 ? 2 : 1))
     }
 
+    /// The signal of the way back is lost, and no answer comes from here while the balancer gets
+    /// good ones: nobody may say that it was sent.
+    @Test(arguments: [1, 2, 9]) func aLostSignalIsNotTakenForASentOne(times: Int) throws {
+        var world = Sample.world(2)
+        var left = times
+        world.faults = { world, host, command in
+            guard command.role == .pingOff, world.hosts[host]?.running == "v2", left > 0 else {
+                return nil
+            }
+            left -= 1
+            return .unknown(reason: "connection lost")
+        }
+        world.onTime = {
+            // From the signal on.
+            $0.cutOff = left < times && $0.hosts["h1"]?.running == "v2" ? ["h1"] : []
+        }
+        let probe = VerifyPolicy.ReleaseProbe(path: "/version", contains: "v3")
+        let rollout = world.run(try Sample.plan(2, spec: { $0.verify.release = probe }))
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == (times < 9 ? .restored : .needsAttention))
+        #expect(
+            world.sent.filter { $0.host == "h1" && $0.role == .pingOff }.count
+                == 1 + min(4, times + 1))
+    }
+
     /// A service that takes its time to notice the signal: the window starts at its first failing
     /// answer, not at the signal.
     @Test func theDrainWindowStartsAtTheFirstFailingAnswer() throws {

@@ -48,7 +48,8 @@ extension Rollout {
                 host, "the signal could not be sent: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy
                     ?? "check that the login user may signal the service, or set become: true",
-                &turn)
+                // One that was sent before may yet show.
+                reaction: activities[host]?.restarts ?? 0 > 0 ? .watch : nil, &turn)
             return
         case .unknown(let reason):
             // It may have been sent: what /ping answers tells.
@@ -137,10 +138,10 @@ extension Rollout {
             enterPhase(host, .confirmPause, &turn) { .timer($0, after: Pace.confirm) }
             return
         }
-        if result.verdict == .passing, activity.isUncertain, signalAgain(host, activity, &turn) {
+        if result.verdict != .mixed, activity.isUncertain, signalAgain(host, activity, &turn) {
             return
         }
-        if state.hosts[host]?.path == .restore, result.verdict == .failing {
+        if state.hosts[host]?.path == .restore, result.verdict == .failing, !activity.isUncertain {
             // It answers nothing. Hung, the balancer hears nothing either; cut off from here alone,
             // it has the signal. In both cases the window makes it safe to stop.
             pingFailed(host, result, &turn)
@@ -158,15 +159,16 @@ extension Rollout {
             &turn)
     }
 
-    /// It was not seen whether the signal went out, and now it is seen that it had no effect.
+    /// It was not seen whether the signal went out, and now it is seen that it had no effect, or
+    /// nothing is seen at all.
     private mutating func signalAgain(
         _ host: String, _ activity: Activity, _ turn: inout Turn
     ) -> Bool {
-        guard activity.restarts == 0, let commands = commands(host),
+        guard activity.restarts < 3, let commands = commands(host),
             let process = activity.process ?? plan.host(host)?.baseline?.process
         else { return false }
-        note(host, .warning, "the signal did not reach it: it is sent again", &turn)
-        activities[host]?.restarts = 1
+        note(host, .warning, "the signal was not seen to reach it: it is sent again", &turn)
+        activities[host]?.restarts += 1
         activities[host]?.isUncertain = false
         send(host, commands.pingOff(process), .signalling, &turn)
         return true

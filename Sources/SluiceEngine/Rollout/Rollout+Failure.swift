@@ -85,7 +85,8 @@ extension Rollout {
         else { return false }
         let step = value.step ?? plan.host(host)?.steps.last { value.done.contains($0.step) }?.step
         // A host that could not be reached yet got no signal.
-        let isUntouched = activities[host]?.phase == .retryPause(.signalling)
+        let isUntouched =
+            activities[host]?.phase == .retryPause(.signalling) && activities[host]?.restarts == 0
         react(
             host, step: step ?? .pingOff, to: isUntouched ? .inService : .restore, "interrupted",
             "deploy again when you are ready", &turn)
