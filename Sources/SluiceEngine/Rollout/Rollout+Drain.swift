@@ -67,7 +67,8 @@ extension Rollout {
         // Only an answer counts: no answer may be the network between here and the host, and the
         // balancer's way is another.
         if result.verdict == .failing, result.status != nil {
-            if neverPassed.contains(host) {
+            // The latch keeps it from getting well between this and the stop.
+            if isKeptOut(host, at: turn.now) {
                 drained(host, "it has not passed since it was drained", &turn)
                 return
             }
@@ -251,19 +252,19 @@ extension Rollout {
             drained(host, "no process of the service runs", &turn)
             return
         }
-        let mask = report["cgt"] ?? ""
         activities[host]?.process = process
-        activities[host]?.seen = mask
-        if neverPassed.contains(host), let policy = plan.host(host)?.spec.drain {
-            // It may get well at any moment: the latch keeps it from that.
-            if SurveyReading.catches(policy.signal, mask: mask), let commands = commands(host) {
-                send(host, commands.pingOff(process), .signalling, &turn)
-            } else {
-                drained(host, "it has not passed since it was drained", &turn)
-            }
-            return
-        }
+        activities[host]?.seen = report["cgt"] ?? ""
         enterPhase(host, .restoreProbe, &turn) { .probe($0) }
+    }
+
+    /// Whether no balancer can have taken the new process in: it has refused whenever it was asked,
+    /// and since it was asked last there was no time for as many passing probes as that takes.
+    private func isKeptOut(_ host: String, at now: Timestamp) -> Bool {
+        guard neverPassed.contains(host), let refused = refusedAt[host],
+            let checks = plan.host(host)?.spec.healthChecks
+        else { return false }
+        let soonest = checks.map { (max(1, $0.rise) - 1) * ($0.fastInterval ?? $0.interval) }.min()
+        return now - refused < soonest ?? .zero
     }
 
     /// The balancer sends nothing: the ping-off and both waits are not needed.

@@ -66,7 +66,12 @@ extension Rollout {
             // Looking first: the unpacking may have been done.
             note(host, .warning, "the push broke off (\(reason)); looking and trying again", &turn)
             activities[host]?.count += 1
-            send(host, .findRelease, .pushFind, &turn)
+            if activity.phase == .pushLock {
+                // Whether it is locked, and whether anything still runs there, is not known yet.
+                send(host, .lock, .pushLock, &turn)
+            } else {
+                send(host, .findRelease, .pushFind, &turn)
+            }
         default:
             fail(
                 host, "the push failed: \(outcome.failureText ?? "")",

@@ -17,6 +17,10 @@ package struct Rollout: Sendable {
     /// Hosts whose new process has answered no probe well yet, as far as this process saw: the
     /// balancer can't have taken them back. Empty after a resume, which is the careful side.
     var neverPassed: Set<String> = []
+    /// When the new process was last seen to refuse, if it has never passed.
+    var refusedAt: [String: Timestamp] = [:]
+    /// When the new process was last seen to pass.
+    var passedAt: [String: Timestamp] = [:]
     /// Since when the new process has answered every probe well: the balancer's count began no
     /// later, so the readmission window runs from there. Empty after a resume.
     var passingSince: [String: Timestamp] = [:]
