@@ -22,6 +22,8 @@ extension World {
     /// looks just like one that is drained.
     func isContractBroken(_ process: ModelProcess) -> Bool {
         let isDeaf = process.fate.latchesAfter.map { $0 > 100 } ?? true
+        // So does one that fails on its own while nobody knows whether the signal reached it.
+        if !process.isSignalled, outcome.resumes > 0, faults.has(.sickHost) { return true }
         let doubts: [FaultKind] = [
             .cutOff, .probeLost, .hungService, .sickHost, .slowHealthy, .flappingHealth,
             .neverHealthy,
@@ -155,7 +157,7 @@ extension World {
         else { return }
         let batch = plan.batches[shadow.state.batch]
         let others = hosts.indices.filter { $0 != host }
-        let out = others.filter { hosts[$0].isOutByRollout && !isGivenUp($0) }
+        let out = others.filter { hosts[$0].isOutByRollout && !isGivenUp($0) && !hosts[$0].isExcused }
         if out.count + 1 > batch.count {
             breach("S1", "\(out.count + 1) hosts are out, of a batch of \(batch.count)", once: "")
         }
