@@ -139,6 +139,36 @@ import Testing
         #expect(world.sent.prefix(5).allSatisfy { $0.role == .lock })
     }
 
+    /// The signal got lost, and the service fails on its own for a while.
+    @Test func aSignalThatMayNotHaveComeIsSentBeforeTheStop() throws {
+        var world = Sample.world(1)
+        var isLost = false
+        world.faults = { _, _, command in
+            guard command.role == .pingOff, !isLost else { return nil }
+            isLost = true
+            return .unknown(reason: "broken")
+        }
+        var isIll = false
+        world.onTime = {
+            // Ill while it is watched, and well again once the way back has begun to wait.
+            let isWatched = $0.events.contains { $0.typeName == "host_failed" }
+            if isWatched, !isIll {
+                isIll = true
+                $0.badReleases = ["v1"]
+            }
+            let isStopping = $0.events.last.map {
+                $0.typeName == "step_started" && $0.step == .stop
+            }
+            if isStopping ?? false { $0.badReleases = [] }
+        }
+        let rollout = world.run(try Sample.plan(1))
+        #expect(isIll)
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == .restored)
+        #expect(world.sent.filter { $0.role == .pingOff }.count == 2)
+        #expect(world.hosts["h1"]?.running == "v1")
+    }
+
     /// While nobody can look at a new process, the balancer may take it in.
     @Test func aProcessThatNobodyCouldLookAtIsDrainedBeforeItIsStopped() throws {
         var world = Sample.world(2)

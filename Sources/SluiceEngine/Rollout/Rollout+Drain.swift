@@ -45,7 +45,8 @@ extension Rollout {
                 host, .warning,
                 "whether the signal was sent is unknown (\(reason)); looking at "
                     + path(host), &turn)
-        case .succeeded: break
+        case .succeeded:
+            if state.hosts[host]?.path == .forward { signalDelivered.insert(host) }
         }
         begin(host, until: turn.now + policy.confirmWithin)
         enterPhase(host, .confirmProbe, &turn) { .probe($0) }
@@ -282,7 +283,10 @@ extension Rollout {
         else { return }
         let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
         // The surveyed process has the latch. Another fails for a reason of its own, which may pass.
-        let isLatched = process == plan.host(host)?.baseline?.process
+        // After a resume nobody repeats a signal that may have come.
+        let isLatched =
+            process == plan.host(host)?.baseline?.process
+            && (mode != nil || signalDelivered.contains(host))
         if result.verdict == .failing, !catches || (result.status != nil && isLatched) {
             if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)

@@ -24,6 +24,8 @@ package struct Rollout: Sendable {
     /// Since when the new process has answered every probe well: the balancer's count began no
     /// later, so the readmission window runs from there. Empty after a resume.
     var passingSince: [String: Timestamp] = [:]
+    /// Hosts whose surveyed process has got the signal, as its command said. Empty after a resume.
+    var signalDelivered: Set<String> = []
     /// On the way back: which process was drained, or that none ran. Whoever runs in its place when
     /// it is to be stopped was not. Empty after a resume, which begins the way back anew.
     var drainedProcess: [String: ProcessIdentity?] = [:]
@@ -213,6 +215,15 @@ struct Activity: Sendable, Hashable {
         case soakProbe, soakPause
         case prune
         case failureHook(Int)
+
+        /// Whether a resumed rollout is finding out how the host stands.
+        var isLooking: Bool {
+            switch self {
+            case .relock, .observe, .observePause, .observeProbe, .observeProbePause: true
+            case .retryPause(let phase): phase.isLooking
+            default: false
+            }
+        }
     }
 
     var phase: Phase
