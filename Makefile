@@ -14,7 +14,7 @@ BUILD := scripts/quietly build swift build --explicit-target-dependency-import-c
 LOGS := .build/logs
 SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run examples/service/control.sh
 
-.PHONY: help setup build build-tests test unit-tests server-tests system-tests demo format check lint clean
+.PHONY: help setup build build-tests test unit-tests server-tests system-tests demo simulate mutants format check lint clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ server-tests: build-tests ## The tests against real sshd, the demo service and H
 
 system-tests: build-tests ## The tests of whole rollouts on a fleet under load.
 	@scripts/run-tests system-tests --no-parallel --filter SystemTests
+
+simulate: ## Simulate 100,000 rollouts with faults, in release mode; SIMULATE_FLAGS: see scripts/simulate.
+	@scripts/simulate $(SIMULATE_FLAGS)
+
+mutants: ## Break each safety rule in the engine, and see the simulation notice.
+	@scripts/mutants
 
 demo: setup build ## Roll a release over four local nodes behind HAProxy, under load.
 	@.build/debug/sluice demo $(DEMO_FLAGS)

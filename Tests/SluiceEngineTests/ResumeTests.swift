@@ -278,6 +278,32 @@ import Testing
         #expect(try goesOn())
     }
 
+    /// The second interrupt comes while a resumed rollout still waits for what runs on the host.
+    @Test func anInterruptWaitsForTheLook() throws {
+        let plan = try Sample.plan(1)
+        for record in 1..<records(of: plan) {
+            guard
+                var world = crashed(plan, after: record, effects: true, .nothing),
+                world.folded(plan).state.hosts["h1"]?.owesReadmission == true
+            else { continue }
+            let end = world.now + .seconds(20)
+            world.faults = { world, host, command in
+                guard command.role == .observe, world.now < end,
+                    case .succeeded(var report) = world.answer(host, command, plan)
+                else { return nil }
+                report["busy"] = "1"
+                return .succeeded(report)
+            }
+            let sent = world.sent.count
+            world.interruptAt = [world.now + .seconds(3), world.now + .seconds(4)]
+            world.resume(plan, .resume)
+            let story = Comment(rawValue: "after \(record)")
+            #expect(world.violations == [], story)
+            let changes = world.sent[sent...].filter { ![.observe, .lock].contains($0.role) }
+            #expect(changes.allSatisfy { $0.at >= end }, story)
+        }
+    }
+
     @Test func haltIsKeptByResumeAndLiftedByRestore() throws {
         let plan = try Sample.plan(2, play: { $0.onFailure = .halt })
         var world = Sample.world(2)

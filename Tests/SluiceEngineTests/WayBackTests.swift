@@ -120,6 +120,101 @@ import Testing
         #expect(world.hosts["h1"]?.signals[999] == 1)
     }
 
+    /// Sent on the way back before anybody has asked it: it may have been taken in already.
+    @Test func aProcessThatWasNeverAskedIsDrained() throws {
+        let plan = try Sample.plan(2)
+        var world = Sample.world(2)
+        _ = world.run(plan)
+        let start = try #require(world.sent.first { $0.role == .start })
+        world = Sample.world(2)
+        world.requests = [(start.at + .milliseconds(1), .restore)]
+        let rollout = world.run(plan)
+        #expect(world.violations == [])
+        #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
+    }
+
+    /// The controller stands still, and the service fails for a moment meanwhile.
+    @Test func aGapIsNoPartOfTheReadmissionWindow() throws {
+        let plan = try Sample.plan(2)
+        var world = Sample.world(2)
+        var isStopped = false
+        world.onTime = {
+            guard !isStopped, let since = $0.hosts["h1"]?.passingSince,
+                $0.now - since > .seconds(2)
+            else { return }
+            isStopped = true
+            $0.now = $0.now + .seconds(20)
+            $0.hosts["h1"]?.failingSince = $0.now
+        }
+        let rollout = world.run(plan)
+        #expect(isStopped)
+        #expect(world.violations == [])
+        #expect(results(rollout) == ["h1": .deployed, "h2": .deployed])
+    }
+
+    /// A start of the way forward came late, and the one of the way back found it running.
+    @Test func theNewReleaseIsNotVerifiedAsTheOneBefore() throws {
+        let plan = try Sample.plan(2)
+        var world = Sample.world(2)
+        world.badReleases = ["v2"]
+        world.faults = { world, host, command in
+            guard command.role == .inspect, world.hosts["h1"]?.running == "v1",
+                world.hosts["h1"]?.starts == 2,
+                case .succeeded(var report) = world.answer(host, command, plan)
+            else { return nil }
+            report["exe"] = "/srv/app/releases/v2/app"
+            return .succeeded(report)
+        }
+        let rollout = world.run(plan)
+        #expect(results(rollout) == ["h1": .needsAttention, "h2": .untouched])
+    }
+
+    /// Nothing is pushed before it is known that nothing runs there any more.
+    @Test func aLockOfUnknownOutcomeIsAskedForAgain() throws {
+        let plan = try Sample.plan(1, spec: { $0.artifact.push = .ahead })
+        var world = Sample.world(1)
+        var asked = 0
+        world.faults = { _, _, command in
+            guard command.role == .lock else { return nil }
+            asked += 1
+            return asked == 2
+                ? .unknown(reason: "broken") : .succeeded(["busy": asked < 5 ? "1" : "0"])
+        }
+        let rollout = world.run(plan)
+        #expect(results(rollout) == ["h1": .deployed])
+        #expect(world.sent.prefix(5).allSatisfy { $0.role == .lock })
+    }
+
+    /// The signal got lost, and the service fails on its own for a while.
+    @Test func aSignalThatMayNotHaveComeIsSentBeforeTheStop() throws {
+        var world = Sample.world(1)
+        var isLost = false
+        world.faults = { _, _, command in
+            guard command.role == .pingOff, !isLost else { return nil }
+            isLost = true
+            return .unknown(reason: "broken")
+        }
+        var isIll = false
+        world.onTime = {
+            // Ill while it is watched, and well again once the way back has begun to wait.
+            let isWatched = $0.events.contains { $0.typeName == "host_failed" }
+            if isWatched, !isIll {
+                isIll = true
+                $0.badReleases = ["v1"]
+            }
+            let isStopping = $0.events.last.map {
+                $0.typeName == "step_started" && $0.step == .stop
+            }
+            if isStopping ?? false { $0.badReleases = [] }
+        }
+        let rollout = world.run(try Sample.plan(1))
+        #expect(isIll)
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == .restored)
+        #expect(world.sent.filter { $0.role == .pingOff }.count == 2)
+        #expect(world.hosts["h1"]?.running == "v1")
+    }
+
     /// While nobody can look at a new process, the balancer may take it in.
     @Test func aProcessThatNobodyCouldLookAtIsDrainedBeforeItIsStopped() throws {
         var world = Sample.world(2)

@@ -100,6 +100,7 @@ struct World {
         var rollout = folded(plan)
         process += 1
         push(.resumed(mode, actor: "second"), after: .zero)
+        for at in interruptAt where at > now { push(.interrupt(signal: "INT"), after: at - now) }
         _ = drive(&rollout)
         checkEnd(rollout)
         return rollout

@@ -58,7 +58,8 @@ extension Rollout {
                 host, .warning,
                 "whether the signal was sent is unknown (\(reason)); looking at "
                     + path(host), &turn)
-        case .succeeded: break
+        case .succeeded:
+            if state.hosts[host]?.path == .forward { signalDelivered.insert(host) }
         }
         begin(host, until: turn.now + policy.confirmWithin)
         enterPhase(host, .confirmProbe, &turn) { .probe($0) }
@@ -103,7 +104,8 @@ extension Rollout {
         // Only an answer counts: no answer may be the network between here and the host, and the
         // balancer's way is another.
         if result.verdict == .failing, result.status != nil {
-            if neverPassed.contains(host) {
+            // The latch keeps it from getting well between this and the stop.
+            if isKeptOut(host, at: turn.now) {
                 drained(host, "it has not passed since it was drained", &turn)
                 return
             }

@@ -79,6 +79,8 @@ extension Rollout {
     mutating func restoreIfInterrupted(_ host: String, _ turn: inout Turn) -> Bool {
         guard state.interrupts >= 2, let value = state.hosts[host], value.path == .forward,
             value.phase == .inHand, value.owesReadmission, value.failure == nil,
+            // After a resume it is looked at first.
+            !(activities[host]?.phase.isLooking ?? false),
             // From here on forward is the shorter way into service.
             value.step != .readmit, !value.done.contains(.verify),
             plan.onFailure == .restore

@@ -69,11 +69,11 @@ extension Rollout {
     }
 
     /// How often the way back may begin anew because somebody restarts the service.
-    private static let drainsAnew = 3
+    private static let drainsAnew = 2
 
     /// Whether the process to be stopped is the one that was drained.
     private func isDrained(_ process: ProcessIdentity, _ host: String) -> Bool {
-        guard !neverPassed.contains(host), let drained = drainedProcess[host] else { return true }
+        guard let drained = drainedProcess[host] else { return true }
         return process == drained
     }
 
@@ -84,9 +84,11 @@ extension Rollout {
         let count = drainedAnew[host, default: 0] + 1
         drainedAnew[host] = count
         guard count <= Self.drainsAnew else {
-            fail(
-                host, "\(process) runs now, which is not the process that was drained",
-                remedy: "find out who restarts the service: a supervisor?", &turn)
+            // It crashes and comes back all the time, and failed through every one of the windows.
+            note(
+                host, .warning, "\(process) is not the process that was drained; it is stopped",
+                &turn)
+            terminate(host, process, &turn)
             return
         }
         emit(
@@ -227,9 +229,13 @@ extension Rollout {
         switch outcome {
         case .succeeded:
             neverPassed.insert(host)
+            refusedAt[host] = nil
+            passedAt[host] = nil
             passingSince[host] = nil
             finishStep(host, &turn)
         case .unknown(let reason):
+            neverPassed.remove(host)
+            passedAt[host] = nil
             passingSince[host] = nil
             note(
                 host, .warning, "whether the start command ran is unknown (\(reason)); looking",

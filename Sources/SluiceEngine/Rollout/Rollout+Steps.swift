@@ -147,6 +147,8 @@ extension Rollout {
         activities[host] = nil
         neverPassed.remove(host)
         passingSince[host] = nil
+        passedAt[host] = nil
+        refusedAt[host] = nil
         drainedProcess[host] = nil
         if value.mayBeLocked { unlock(host, &turn) }
         hostEnded(&turn)

@@ -25,6 +25,9 @@ extension Rollout {
         let old = state.hosts[host]?.stoppedProcess ?? plan.host(host)?.baseline?.process
         if process.pid == old?.pid, process.startTicks == old?.startTicks {
             verifyAgain(host, "the old process still runs", resets: true, &turn)
+        } else if runsNewReleaseOnTheWayBack(host, process) {
+            neverPassed.remove(host)
+            verifyAgain(host, "\(process) is of the new release", resets: true, &turn)
         } else if owner != "self", owner != "child" {
             // It was not asked, and the balancer may like what it hears.
             neverPassed.remove(host)
@@ -40,13 +43,27 @@ extension Rollout {
         }
     }
 
+    /// A start of the way forward that came late: its program lies in the new release.
+    private func runsNewReleaseOnTheWayBack(_ host: String, _ process: ProcessIdentity) -> Bool {
+        guard state.hosts[host]?.path == .restore, let plan = plan.host(host),
+            plan.baseline?.release != self.plan.release.id
+        else { return false }
+        return process.executable.hasPrefix(
+            plan.spec.artifact.directory(of: self.plan.release.id) + "/")
+    }
+
     mutating func verifyProbeEnded(
         _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
     ) {
         guard let spec = plan.host(host)?.spec else { return }
         let path = spec.healthChecks.first?.path ?? "/ping"
         // Only a refusal in so many words says that the balancer gets one too.
-        if result.verdict != .failing || result.status == nil { neverPassed.remove(host) }
+        if result.verdict != .failing || result.status == nil {
+            neverPassed.remove(host)
+        } else {
+            refusedAt[host] = Timestamp(
+                milliseconds: turn.now.milliseconds - result.took.milliseconds)
+        }
         switch activity.phase {
         case .verifyProbe:
             guard result.verdict == .passing else {
@@ -55,7 +72,8 @@ extension Rollout {
             }
             let count = activity.count + 1
             activities[host]?.count = count
-            passingSince[host] = passingSince[host] ?? turn.now
+            passingSince[host] = hasGap(host, turn) ? turn.now : passingSince[host] ?? turn.now
+            passedAt[host] = turn.now
             if count < spec.verify.consecutive {
                 verifyAgain(
                     host, "\(path) \(result.text), \(count) of \(spec.verify.consecutive)",
@@ -111,6 +129,15 @@ extension Rollout {
         }
     }
 
+    /// Whether nobody looked for so long that the balancer may have seen it fail meanwhile: the
+    /// question got no answer, or this controller stood still.
+    private func hasGap(_ host: String, _ turn: Turn) -> Bool {
+        guard let last = passedAt[host], let windows = plan.host(host)?.windows else {
+            return false
+        }
+        return turn.now - last > max(3 * Pace.watch, windows.shortestDrain)
+    }
+
     // MARK: Readmission
 
     mutating func readmit(_ host: String, _ plan: HostPlan, _ turn: inout Turn) {
@@ -134,7 +161,15 @@ extension Rollout {
         guard let plan = plan.host(host), let deadline = activity.deadline else { return }
         let window = plan.windows.readmission.total
         if result.verdict == .passing {
-            let since = activity.since ?? turn.now
+            let isGap = activity.since != nil && hasGap(host, turn)
+            if isGap {
+                note(
+                    host, .warning,
+                    "\(path) was not asked for a while during readmission: its clock starts anew",
+                    &turn)
+            }
+            let since = isGap ? turn.now : activity.since ?? turn.now
+            passedAt[host] = turn.now
             activities[host]?.since = since
             activities[host]?.count = 0
             if turn.now - since >= window {

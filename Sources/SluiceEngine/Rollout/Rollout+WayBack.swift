@@ -18,19 +18,19 @@ extension Rollout {
             drained(host, "no process of the service runs", &turn)
             return
         }
-        let mask = report["cgt"] ?? ""
         activities[host]?.process = process
-        activities[host]?.seen = mask
-        if neverPassed.contains(host), let policy = plan.host(host)?.spec.drain {
-            // It may get well at any moment: the latch keeps it from that.
-            if SurveyReading.catches(policy.signal, mask: mask), let commands = commands(host) {
-                send(host, commands.pingOff(process), .signalling, &turn)
-            } else {
-                drained(host, "it has not passed since it was drained", &turn)
-            }
-            return
-        }
+        activities[host]?.seen = report["cgt"] ?? ""
         enterPhase(host, .restoreProbe, &turn) { .probe($0) }
+    }
+
+    /// Whether no balancer can have taken the new process in: it has refused whenever it was asked,
+    /// and since it was asked last there was no time for as many passing probes as that takes.
+    func isKeptOut(_ host: String, at now: Timestamp) -> Bool {
+        guard neverPassed.contains(host), let refused = refusedAt[host],
+            let checks = plan.host(host)?.spec.healthChecks
+        else { return false }
+        let soonest = checks.map { (max(1, $0.rise) - 1) * ($0.fastInterval ?? $0.interval) }.min()
+        return now - refused < soonest ?? .zero
     }
 
     /// The balancer sends nothing: the ping-off and both waits are not needed.
@@ -47,12 +47,12 @@ extension Rollout {
             let commands = commands(host)
         else { return }
         let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
-        // The surveyed process has the latch, since it got the signal on the way forward. Another
-        // fails for a reason of its own, which may pass: it has to be latched.
+        // The surveyed process has the latch. Another fails for a reason of its own, which may pass.
+        // After a resume nobody repeats a signal that may have come.
         let old = plan.host(host)?.baseline?.process
         let isLatched =
             process.pid == old?.pid && process.startTicks == old?.startTicks
-            && process.bootID == old?.bootID
+            && process.bootID == old?.bootID && (mode != nil || signalDelivered.contains(host))
         if result.verdict == .failing, !catches || (result.status != nil && isLatched) {
             if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)

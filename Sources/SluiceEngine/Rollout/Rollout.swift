@@ -17,9 +17,15 @@ package struct Rollout: Sendable {
     /// Hosts whose new process has answered no probe well yet, as far as this process saw: the
     /// balancer can't have taken them back. Empty after a resume, which is the careful side.
     var neverPassed: Set<String> = []
+    /// When the new process was last seen to refuse, if it has never passed.
+    var refusedAt: [String: Timestamp] = [:]
+    /// When the new process was last seen to pass.
+    var passedAt: [String: Timestamp] = [:]
     /// Since when the new process has answered every probe well: the balancer's count began no
     /// later, so the readmission window runs from there. Empty after a resume.
     var passingSince: [String: Timestamp] = [:]
+    /// Hosts whose surveyed process has got the signal, as its command said. Empty after a resume.
+    var signalDelivered: Set<String> = []
     /// On the way back: which process was drained, or that none ran. Whoever runs in its place when
     /// it is to be stopped was not. Empty after a resume, which begins the way back anew.
     var drainedProcess: [String: ProcessIdentity?] = [:]
@@ -230,6 +236,16 @@ struct Activity: Sendable, Hashable {
         case prune
         case failureHook(Int)
         case failureHookPause(Int)
+
+        /// Whether a resumed rollout is finding out how the host stands.
+        var isLooking: Bool {
+            switch self {
+            case .relock, .relockEnd, .observe, .observePause, .observeProbe, .observeProbePause:
+                true
+            case .retryPause(let phase): phase.isLooking
+            default: false
+            }
+        }
     }
 
     var phase: Phase

@@ -46,8 +46,6 @@ package struct CampaignSummary: Sendable {
     private var worst: [Int] = []
     private var durations: [Int] = []
 
-    static let findingLimit = 50
-
     mutating func add(_ outcome: Outcome) {
         runs += 1
         count(outcome.result)
@@ -121,10 +119,10 @@ package struct CampaignSummary: Sendable {
         if let seed = other.worstSeed { consider(seed, other.worst) }
     }
 
-    mutating func settle() {
+    mutating func settle(findingLimit: Int) {
         durations.sort()
         findings.sort { ($0.seed, $0.breach.at) < ($1.seed, $1.breach.at) }
-        findings = Array(findings.prefix(Self.findingLimit))
+        findings = Array(findings.prefix(findingLimit))
     }
 
     /// How long a rollout took, of so many hundredths of the runs; `nil` without a run.

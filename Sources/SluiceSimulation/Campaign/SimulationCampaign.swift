@@ -31,10 +31,12 @@ package enum SimulationCampaign {
     ///   - jobs: How many run at once.
     ///   - plan: Whose rollout; a fleet drawn from each seed if `nil`.
     ///   - breachLimit: No further seed is begun once so many breaches were found.
+    ///   - findingLimit: How many breaches the summary names.
     ///   - progress: Called now and then, from any thread, with the runs of the caller's worker.
     package static func run(
         seeds: Range<UInt64>, jobs: Int, faults: FaultLevel, plan: Plan? = nil,
-        breachLimit: Int = .max, progress: @escaping @Sendable (Int) -> Void = { _ in }
+        breachLimit: Int = .max, findingLimit: Int = 50,
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async -> CampaignSummary {
         let shares = Shares(seeds)
         // The scheduler decides who takes which seeds; the sum is the same.
@@ -59,7 +61,7 @@ package enum SimulationCampaign {
             }
             var total = CampaignSummary()
             for await summary in group { total.merge(summary) }
-            total.settle()
+            total.settle(findingLimit: findingLimit)
             return total
         }
     }

@@ -22,6 +22,8 @@ extension World {
     /// looks just like one that is drained.
     func isContractBroken(_ process: ModelProcess) -> Bool {
         let isDeaf = process.fate.latchesAfter.map { $0 > 100 } ?? true
+        // So does one that fails on its own while nobody knows whether the signal reached it.
+        if !process.isSignalled, outcome.resumes > 0, faults.has(.sickHost) { return true }
         let doubts: [FaultKind] = [
             .cutOff, .probeLost, .hungService, .sickHost, .slowHealthy, .flappingHealth,
             .neverHealthy,
@@ -156,12 +158,16 @@ extension World {
         else { return }
         let batch = plan.batches[shadow.state.batch]
         let others = hosts.indices.filter { $0 != host }
-        let out = others.filter { hosts[$0].isOutByRollout && !isGivenUp($0) }
+        let out = others.filter {
+            hosts[$0].isOutByRollout && !isGivenUp($0) && !hosts[$0].isExcused
+        }
         if out.count + 1 > batch.count {
             breach("S1", "\(out.count + 1) hosts are out, of a batch of \(batch.count)", once: "")
         }
         let early = others.filter {
-            !hosts[$0].hasPassedWindow && !isGivenUp($0) && !batch.contains(names[$0])
+            // A gap too short for any balancer to notice is none.
+            !hosts[$0].hasPassedWindow && !hosts[$0].isAllUp && !hosts[$0].isExcused
+                && !isGivenUp($0) && !batch.contains(names[$0])
         }
         if let first = early.first {
             breach(
@@ -172,7 +178,7 @@ extension World {
         let asked = askedPeersAt[host]
         let serving = others.filter {
             (hosts[$0].condition.isPassing || hosts[$0].lastPassing >= asked)
-                && !hosts[$0].isOutByRollout
+                && !hosts[$0].isOutByRollout || hosts[$0].isExcused
         }.count
         let floor =
             plan.batchMinimums.indices.contains(shadow.state.batch)

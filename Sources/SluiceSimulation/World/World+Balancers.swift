@@ -51,8 +51,8 @@ extension World {
                 "balancer \(mark.balancer) marks \(names[mark.host]) "
                     + (change.isUp ? "up" : "down") + " at +\(TimeSpan(milliseconds: change.at))")
             let dark = balancing.change(mark.balancer, change)
-            if balancing.up[mark.balancer] == 0 { balancing.isDarkByFault = isTroubled }
-            if let dark { wentDark(dark) }
+            if balancing.up[mark.balancer] == 0 { balancing.isDarkByFault = isTroubled(change.at) }
+            if let dark { wentDark(dark, at: change.at) }
         }
     }
 
@@ -70,16 +70,16 @@ extension World {
     }
 
     /// Whether some host is out, or was just now, for a reason of its own.
-    private var isTroubled: Bool {
+    private func isTroubled(_ moment: Int) -> Bool {
         hosts.contains {
-            let isRecent = $0.lastFault.map { $0 + 120_000 > now } ?? false
+            let isRecent = $0.lastFault.map { $0 + 120_000 > moment } ?? false
             return isRecent || $0.isIll || (!$0.isOutByRollout && !$0.condition.isPassing)
         }
     }
 
     /// A balancer had no host at all for so long.
-    private func wentDark(_ milliseconds: Int) {
-        if balancing.isDarkByFault || isTroubled {
+    private func wentDark(_ milliseconds: Int, at moment: Int) {
+        if balancing.isDarkByFault || isTroubled(moment) {
             balancing.lostByFaults += milliseconds
             return
         }
