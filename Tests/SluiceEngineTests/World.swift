@@ -5,6 +5,17 @@ import SluiceModel
 /// A fleet in virtual time: it answers a rollout's effects as real hosts would, and checks the
 /// safety rules after every event.
 struct World {
+    struct Timer {
+        /// The process that was signalled.
+        var pid: Int
+        var started: Timestamp
+        /// The last renewal.
+        var beat: Timestamp
+    }
+
+    /// Whose the lock is that a dead-man timer has made its own.
+    static let timerLock = -1
+
     struct Host {
         var pid: Int? = 100
         var startTicks = 1
@@ -26,6 +37,10 @@ struct World {
         /// From the signal to the first failing answer.
         var latchDelay = TimeSpan.zero
         var latchesAt: Timestamp?
+        /// What the ping-off started, while it waits.
+        var timer: Timer?
+        /// When the timer brought the host back.
+        var timerActedAt: Timestamp?
 
         // What a balancer can see, by the world's own clock; the engine's belief is no part of it.
         /// Since when every answer fails, or nothing answers.
@@ -55,6 +70,8 @@ struct World {
     var unreachable = false
     /// Probes from here get no answer from these, and the balancer's do.
     var cutOff: Set<String> = []
+    /// No command reaches these from here.
+    var severed: Set<String> = []
     var maxOut = 0
     /// How many controllers there have been.
     var process = 0
@@ -131,6 +148,8 @@ struct World {
             let next = queue.removeFirst()
             now = max(now, next.at)
             onTime(&self)
+            wakeTimers(plan)
+            renewLocks()
             look(plan)
             let decision = rollout.decide(.init(now: now, next.input))
             check(decision, after: rollout)
@@ -176,8 +195,55 @@ struct World {
         queue.append((now + span, order, input))
     }
 
+    /// What the driver does on the side, three times in a lease.
+    private mutating func renewLocks() {
+        for (name, host) in hosts
+        where host.timer != nil && host.lock == process && !severed.contains(name) {
+            hosts[name]?.timer?.beat = now
+        }
+    }
+
+    /// Lets the dead-man timers act that are due by now.
+    mutating func wakeTimers(_ plan: Plan) {
+        for name in hosts.keys.sorted() {
+            guard let host = hosts[name], let timer = host.timer, let spec = plan.host(name),
+                let lease = spec.spec.drain.lease
+            else { continue }
+            let window = spec.spec.drain.confirmWithin + spec.windows.drain.total
+            var due = max(timer.beat + lease, timer.started + window)
+            if let pid = host.pid, pid != timer.pid {
+                due = due + spec.windows.drain.total + spec.spec.verify.within
+            }
+            guard now >= due else { continue }
+            hosts[name]?.timer = nil
+            if passes(host) { continue }
+            if host.pid != nil,
+                host.failingSince.map({ due - $0 < spec.windows.drain.total }) ?? true
+            {
+                violations.append(
+                    "S7: the timer of \(name) stopped it before its window had passed")
+            }
+            hosts[name]?.lock = Self.timerLock
+            hosts[name]?.timerActedAt = due
+            hosts[name]?.current = "v1"
+            startService(name)
+        }
+    }
+
+    private mutating func startService(_ name: String) {
+        guard var host = hosts[name] else { return }
+        host.starts += 1
+        host.nextPid += 1
+        host.pid = host.nextPid
+        host.startTicks += 100
+        host.running = host.current
+        host.latched = false
+        host.latchesAt = nil
+        hosts[name] = host
+    }
+
     /// Whether a health check of the host passes now, were it asked.
-    private func passes(_ host: Host) -> Bool {
+    func passes(_ host: Host) -> Bool {
         host.pid != nil && !host.latched && !badReleases.contains(host.running)
     }
 
@@ -230,7 +296,10 @@ struct World {
             switch command.role {
             case .terminate, .stop, .kill:
                 let window = plan.host(name)?.windows.drain.total ?? .zero
-                if real.pid != nil, real.failingSince.map({ now - $0 < window }) ?? true {
+                // The host itself refuses what comes after its timer has acted.
+                let isRefused = severed.contains(name) || real.lock == Self.timerLock
+                if real.pid != nil, !isRefused, real.failingSince.map({ now - $0 < window }) ?? true
+                {
                     violations.append(
                         "S7: \(name) got \(command.role) before its drain window had passed")
                 }
@@ -263,8 +332,15 @@ struct World {
                 violations.append("a placeholder was sent: \(command.role)")
             }
             var copy = self
-            let fault = faults(&copy, name, command)
+            var fault = faults(&copy, name, command)
             self = copy
+            if severed.contains(name) {
+                fault = .unreachable(reason: "no route", remedy: "mend it")
+            } else if command.effect == .change, command.role != .lock,
+                hosts[name]?.lock == Self.timerLock
+            {
+                fault = .failed(status: ScriptStatus.timerActed, message: "the timer has acted")
+            }
             push(.command(ticket, fault ?? answer(name, command, plan)), after: delay)
         case .probe(let ticket):
             guard let name = ticket.host else { return }
@@ -292,6 +368,9 @@ struct World {
                     hosts[name]?.lock = process
                 } else if hosts[name]?.lock == process {
                     hosts[name]?.lock = nil
+                    if !command.script.contains("timer.*") { continue }
+                    hosts[name]?.timer = nil
+                    hosts[name]?.timerActedAt = nil
                 }
             }
         case .cancel, .exit: break
@@ -301,6 +380,7 @@ struct World {
     /// The host is switched off and on; what starts at boot may be the service.
     mutating func reboot(_ name: String, startsService: Bool) {
         guard var host = hosts[name] else { return }
+        host.timer = nil
         host.boot += "'"
         host.pid = nil
         host.latched = false
@@ -365,8 +445,13 @@ struct World {
                     "have": host.releases[release.id] ?? "",
                     "exists": host.releases[release.id] == nil ? "0" : "1", "partial": "0",
                     "lock": "none", "now": "1000", "busy": "0",
+                    "timer": host.timer == nil ? "none" : "running",
+                    "timer_did": host.timerActedAt == nil ? "" : "restored",
+                    "timer_at": host.timerActedAt.map { "\($0.milliseconds / 1000)" } ?? "",
                 ]) { $1 })
-        case .lock: host.lock = process
+        case .lock:
+            host.lock = process
+            host.timer?.beat = now
         case .countConnections:
             let count = host.connections
             if host.latched { host.connections = max(0, count - 1) }
@@ -381,6 +466,10 @@ struct World {
                 return .failed(status: ScriptStatus.processChanged, message: "changed")
             }
             host.signals[host.pid ?? 0, default: 0] += 1
+            if plan.host(name)?.spec.drain.lease != nil, let pid = host.pid {
+                host.timer = Timer(pid: pid, started: now, beat: now)
+                host.timerActedAt = nil
+            }
             if host.latchDelay > .zero {
                 host.latchesAt = host.latchesAt ?? now + host.latchDelay
             } else if !host.ignoresSignal {
@@ -393,13 +482,9 @@ struct World {
         case .activate: host.current = release.id
         case .restoreActivate: host.current = "v1"
         case .start, .restoreStart:
-            host.starts += 1
-            host.nextPid += 1
-            host.pid = host.nextPid
-            host.startTicks += 100
-            host.running = host.current
-            host.latched = false
-            host.latchesAt = nil
+            hosts[name] = host
+            startService(name)
+            host = hosts[name] ?? host
         case .preparePush, .receive, .prune, .hook, .survey, .renew, .unlock: break
         }
         return .succeeded([:])

@@ -208,7 +208,7 @@ package struct RemoteCommands: Sendable {
             """
     }
 
-    private static func pid(_ process: ProcessIdentity?) -> String {
+    static func pid(_ process: ProcessIdentity?) -> String {
         process.map { "\($0.pid)" } ?? "<pid>"
     }
 
@@ -216,27 +216,34 @@ package struct RemoteCommands: Sendable {
         process.map { Shell.quote($0.bootID) } ?? "<boot id>"
     }
 
-    private static func startTicks(_ process: ProcessIdentity?) -> String {
+    static func startTicks(_ process: ProcessIdentity?) -> String {
         process.map { "\($0.startTicks)" } ?? "<start time>"
     }
 
     func signal(
         _ name: String, to process: ProcessIdentity?, role: RemoteCommand.Role, purpose: String,
-        condition: String? = nil
+        condition: String? = nil, timer: DeadManTimer? = nil
     ) -> RemoteCommand {
         let send =
             service.control == .systemd
             ? "systemctl kill -s \(Shell.quote(name)) --kill-who=main \(Shell.quote(unit))"
             : "kill -s \(Shell.quote(name)) \(Self.pid(process))"
+        let script = checkIdentity(process) + "\n" + send
         return command(
-            role, .change, checkIdentity(process) + "\n" + send, deadline: .seconds(15),
-            purpose: purpose, condition: condition)
+            role, .change, timer.map { withTimer($0, for: process, script) } ?? script,
+            deadline: .seconds(15), purpose: purpose, condition: condition)
     }
 
-    package func pingOff(_ process: ProcessIdentity?) -> RemoteCommand {
+    /// - Parameter timer: Started with it, so that the host comes back if nobody else brings it.
+    package func pingOff(_ process: ProcessIdentity?, timer: DeadManTimer? = nil) -> RemoteCommand {
         signal(
             spec.drain.signal, to: process, role: .pingOff,
-            purpose: "make /ping fail while the service goes on serving")
+            purpose: "make /ping fail while the service goes on serving"
+                + (timer.map {
+                    "; the host brings itself back if nobody is heard of for \($0.lease)"
+                }
+                    ?? ""),
+            timer: timer)
     }
 
     /// The polite half of a stop: the playbook's signal, the unit's stop job, or the stop
@@ -317,7 +324,8 @@ package struct RemoteCommands: Sendable {
                 ? "systemctl start \(Shell.quote(unit))"
                 : "{ cd \(root) && \(word(service.start)); }")
         return command(
-            .restoreStart, .change, parts.joined(separator: " && "), deadline: .seconds(300),
+            .restoreStart, .change, cancelTimerByHand + parts.joined(separator: " && "),
+            deadline: .seconds(300),
             purpose: "bring the service back by hand", isGuarded: false)
     }
 

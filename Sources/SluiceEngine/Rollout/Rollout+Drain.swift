@@ -167,6 +167,11 @@ extension Rollout {
             if activity.restarts >= Self.drainRestarts
                 || turn.now - since >= plan.spec.drain.confirmWithin
             {
+                if plan.spec.drain.lease != nil {
+                    // The host's own timer may have brought it back.
+                    lookAgain(at: host, &turn)
+                    return
+                }
                 fail(
                     host, "\(path(host)) passes again: the drain does not hold",
                     remedy: "find out what reopens it: a supervisor that restarts the service?",
@@ -262,7 +267,10 @@ extension Rollout {
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
         } else if catches {
             // No answer here may still be one at the balancer, whose way is another.
-            send(host, commands.pingOff(process), .signalling, &turn)
+            let timer = plan.host(host).flatMap {
+                DeadManTimer($0.spec, windows: $0.windows, previous: $0.baseline?.release)
+            }
+            send(host, commands.pingOff(process, timer: timer), .signalling, &turn)
         } else {
             fail(
                 host,
