@@ -184,13 +184,13 @@ extension RemoteCommands {
                     kind=other it=$pid its=$start
                   } ;;
               esac
-              owns=0
-              case $owner in self|child|unreadable) [ $kind = none ] || owns=1 ;; esac
               if was \(Self.pid(process)) \(Self.startTicks(process)); then
                 if [ $kind = none ] || [ "$it" = \(Self.pid(process)) ]; then
                   kind=old it=\(Self.pid(process)) its=\(Self.startTicks(process))
                 fi
               fi
+              owns=0
+              case $owner in self|child|unreadable) [ "$pid" != "$it" ] || owns=1 ;; esac
             }
             \(askService)
             serves() {
@@ -278,7 +278,8 @@ extension RemoteCommands {
         let grace = Self.seconds(spec.stop.grace)
         let kill =
             service.control == .systemd
-            ? "systemctl kill -s KILL --kill-who=main \(Shell.quote(unit))" : "kill -s KILL \"$it\""
+            ? "systemctl kill -s KILL --kill-who=main \(Shell.quote(unit))"
+            : "! was \"$it\" \"$its\" || kill -s KILL \"$it\""
         let stop: String
         switch service.control {
         case .systemd: stop = "systemctl stop --no-block \(Shell.quote(unit))"
@@ -302,9 +303,10 @@ extension RemoteCommands {
         var connections = ""
         if let limit = spec.drain.connections {
             connections = """
-                n=0
-                while [ $n -lt \(Self.seconds(limit.within)) ] && [ "$(connected)" -ge \(limit.below) ]
-                do sleep 1; n=$((n + 1)); done
+                    n=0
+                    while [ $n -lt \(Self.seconds(limit.within)) ] &&
+                      [ "$(connected)" -ge \(limit.below) ]
+                    do sleep 1; n=$((n + 1)); done
 
                 """
         }
@@ -323,9 +325,9 @@ extension RemoteCommands {
             end() {
               # One that has closed its port was told to end before.
               if [ $owns = 1 ]; then
-                \(connections)\(stop)
+            \(connections)    ! was "$it" "$its" || \(stop)
               fi
-              gone \(grace) || { \(spec.stop.kill ? kill + " && gone 10" : "false"); }
+              gone \(grace) || \(spec.stop.kill ? "{ \(kill); gone 10; }" : "false")
             }
             bring() {
               if [ $kind != none ]; then

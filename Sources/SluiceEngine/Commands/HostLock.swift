@@ -78,6 +78,11 @@ extension RemoteCommands {
     /// For a script that has `one`: reads the lock without taking part in it.
     var lookAtLock: String { "d=\(state)\n\(Self.readLock)\nreadlock" }
 
+    /// The same for a script that has no `alive`: whether a timer has acted, or waits.
+    var lookAtLockAndTimer: String {
+        lookAtLock + (spec.drain.lease == nil ? "" : "\n" + Self.alive + lookAtTimer)
+    }
+
     /// Everything that somebody who was away needs to know of a host.
     ///
     /// - Parameter process: One that was to be stopped: a service may remove its pidfile and close

@@ -92,6 +92,12 @@ package struct DeadManReport: Sendable, Hashable, Codable {
         }
     }
 
+    /// For a look at the fleet.
+    package var summary: String? {
+        state == .running
+            ? "its dead-man timer runs: it brings itself back if nobody is heard of" : deed
+    }
+
     /// What it did, as part of a sentence; `nil` if it did nothing.
     package var deed: String? {
         let when = at.map { " at \($0.description.prefix(19))Z" } ?? ""

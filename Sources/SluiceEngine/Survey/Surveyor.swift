@@ -20,6 +20,8 @@ package struct Surveyor: Sendable {
         package var baselines: [String: HostBaseline] = [:]
         /// In the order of the hosts.
         package var problems: [SurveyProblem] = []
+        /// What dead-man timers say, by host.
+        package var timers: [String: DeadManReport] = [:]
     }
 
     /// - Parameters:
@@ -28,8 +30,8 @@ package struct Surveyor: Sendable {
         _ specs: [HostSpec], release: ReleaseArtifact,
         onHost: @escaping @Sendable (String, _ cleared: Bool) -> Void = { _, _ in }
     ) async -> Findings {
-        var answers: [Int: (HostBaseline?, [SurveyProblem])] = [:]
-        await withTaskGroup(of: (Int, HostBaseline?, [SurveyProblem]).self) { group in
+        var answers: [Int: Answer] = [:]
+        await withTaskGroup(of: (Int, Answer).self) { group in
             var next = 0
             func add() {
                 guard next < specs.count else { return }
@@ -37,58 +39,61 @@ package struct Surveyor: Sendable {
                 let spec = specs[index]
                 next += 1
                 group.addTask { [self] in
-                    let (baseline, problems) = await look(at: spec, release: release)
-                    return (index, baseline, problems)
+                    return (index, await look(at: spec, release: release))
                 }
             }
             for _ in 0..<forks { add() }
-            while let (index, baseline, problems) = await group.next() {
-                answers[index] = (baseline, problems)
-                onHost(specs[index].target.name, problems.isEmpty)
+            while let (index, answer) = await group.next() {
+                answers[index] = answer
+                onHost(specs[index].target.name, answer.problems.isEmpty)
                 add()
             }
         }
         var findings = Findings()
         for (index, spec) in specs.enumerated() {
-            guard let (baseline, problems) = answers[index] else { continue }
-            findings.baselines[spec.target.name] = baseline
-            findings.problems += problems
+            guard let answer = answers[index] else { continue }
+            findings.baselines[spec.target.name] = answer.baseline
+            findings.problems += answer.problems
+            findings.timers[spec.target.name] = answer.timer
         }
         return findings
     }
 
-    private func look(
-        at spec: HostSpec, release: ReleaseArtifact
-    ) async -> (HostBaseline?, [SurveyProblem]) {
+    private struct Answer {
+        var baseline: HostBaseline?
+        var problems: [SurveyProblem] = []
+        var timer: DeadManReport?
+    }
+
+    private func look(at spec: HostSpec, release: ReleaseArtifact) async -> Answer {
         let commands = RemoteCommands(spec: spec, release: release)
-        guard let survey = ReadCommand(commands.survey()) else { return (nil, []) }
+        guard let survey = ReadCommand(commands.survey()) else { return Answer() }
         let reading: SurveyReading
         switch await hosts.read(survey, on: spec.target) {
         case .succeeded(let report):
             reading = SurveyReading(report: report, spec: spec, release: release)
         case .failed(let status, let message):
-            return (nil, [SurveyReading.failed(spec, status: status, message: message)])
+            return Answer(
+                problems: [SurveyReading.failed(spec, status: status, message: message)])
         case .unknown(let reason):
-            return (
-                nil,
-                [
+            return Answer(
+                problems: [
                     SurveyProblem(
                         code: "survey-failed", host: spec.target.name,
                         message: "the survey did not come back: \(reason)",
                         remedy: "look at the host's SSH log and load, then plan again")
-                ]
-            )
+                ])
         case .unreachable(let reason, let remedy, let code):
-            return (
-                nil,
-                [
+            return Answer(
+                problems: [
                     SurveyProblem(
                         code: code, host: spec.target.name, message: reason,
                         remedy: remedy)
-                ]
-            )
+                ])
         }
         let probe = await prober.probe(spec)
-        return reading.verdict(probe: probe)
+        let (baseline, problems) = reading.verdict(probe: probe)
+        return Answer(
+            baseline: baseline, problems: problems, timer: DeadManReport(reading.report))
     }
 }
