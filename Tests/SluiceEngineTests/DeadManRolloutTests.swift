@@ -43,6 +43,27 @@ import Testing
         #expect(world.hosts.values.allSatisfy { $0.timer == nil && $0.starts == 1 })
     }
 
+    @Test func locksAreRenewedOftenEnough() {
+        #expect(Driver.pause(.seconds(30)) == .seconds(10))
+        #expect(Driver.pause(.seconds(30), timer: .seconds(600)) == .seconds(10))
+        #expect(Driver.pause(.seconds(30), timer: .seconds(6)) == .seconds(2))
+    }
+
+    @Test func thePlanShowsIt() throws {
+        let host = try #require(try plan().hosts.first)
+        let step = try #require(host.step(.pingOff))
+        #expect(step.summary == "SIGUSR2, then see /ping fail within 5s; dead-man timer: 12s")
+        let timer = try #require(
+            DeadManTimer(host.spec, windows: host.windows, previous: "v1"))
+        // The time that /ping may take to fail, and the drain window.
+        #expect(timer.window == .seconds(5) + host.windows.drain.total)
+        let commands = RemoteCommands(spec: host.spec, release: Sample.release)
+        #expect(
+            step.commands == [commands.pingOff(host.baseline?.process, timer: timer)])
+        let without = try Sample.plan(1, spec: { $0.soak = .seconds(2) })
+        #expect(without.hosts[0].step(.pingOff)?.summary.contains("timer") == false)
+    }
+
     /// No resume, no person: whenever the controller died, a drained host comes back by itself.
     @Test(arguments: [false, true]) func nobodyIsLeftDrainedWithoutAResume(effects: Bool) throws {
         let plan = try plan()

@@ -147,7 +147,7 @@ package struct Driver: Sendable {
     private func keep(
         _ lease: any LeaseKeeping, lost: (any SluiceFailure) -> Void
     ) async {
-        while await rest(for: lease.duration) {
+        while await rest(for: Self.pause(lease.duration)) {
             do {
                 try await lease.renew()
             } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
@@ -171,8 +171,8 @@ package struct Driver: Sendable {
                     var renew = RemoteCommands(spec: host.spec, release: plan.release).renew()
                     renew.deadline = TimeSpan(
                         milliseconds: max(1000, lease.duration.milliseconds / 3))
-                    let timer = host.spec.drain.lease ?? lease.duration
-                    while await rest(for: min(lease.duration, timer)) {
+                    let pause = Self.pause(lease.duration, timer: host.spec.drain.lease)
+                    while await rest(for: pause) {
                         guard inHand.names.contains(host.name) else { continue }
                         _ = await hosts.change(renew, on: host.spec.target)
                     }
@@ -181,9 +181,14 @@ package struct Driver: Sendable {
         }
     }
 
+    /// From one renewal to the next: three in the length of a lease, and of a host's timer.
+    static func pause(_ lease: TimeSpan, timer: TimeSpan? = nil) -> TimeSpan {
+        TimeSpan(milliseconds: max(100, min(lease, timer ?? lease).milliseconds / 3))
+    }
+
     /// - Returns: `false` when the task is cancelled.
-    private func rest(for duration: TimeSpan) async -> Bool {
-        await clock.sleep(for: TimeSpan(milliseconds: max(100, duration.milliseconds / 3)))
+    private func rest(for span: TimeSpan) async -> Bool {
+        await clock.sleep(for: span)
         return !Task.isCancelled
     }
 
