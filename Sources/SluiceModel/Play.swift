@@ -347,15 +347,23 @@ package struct DrainPolicy: Sendable, Hashable, Codable {
     package var confirmWithin: TimeSpan = .seconds(5)
     package var wait: WaitPolicy = .derived
     package var connections: Connections? = Connections()
+    /// How long a drained host waits for a controller before its dead-man timer brings it back by
+    /// itself; no timer if `nil`.
+    package var lease: TimeSpan? = nil
+
+    /// It is renewed three times in its length, and a renewal may take a second.
+    package static let leastLease = TimeSpan.seconds(5)
 
     package init(
         signal: String = "USR2", confirmWithin: TimeSpan = .seconds(5),
-        wait: WaitPolicy = .derived, connections: Connections? = Connections()
+        wait: WaitPolicy = .derived, connections: Connections? = Connections(),
+        lease: TimeSpan? = nil
     ) {
         self.signal = signal
         self.confirmWithin = confirmWithin
         self.wait = wait
         self.connections = connections
+        self.lease = lease
     }
 }
 

@@ -61,6 +61,7 @@ struct PlaybookDecodingTests {
                 confirm_within: 1s
                 wait: 1m
                 connections: { below: 3, within: 0, on_timeout: fail }
+                lease: 10m
               stop: { signal: quit, grace: 1m, kill: off }
               verify: { within: 1h, consecutive: 9, release: { path: /version, contains: 1.10 } }
               readmit: 90s
@@ -98,7 +99,8 @@ struct PlaybookDecodingTests {
                 healthChecks: [check],
                 drain: DrainPolicy(
                     signal: "USR1", confirmWithin: .seconds(1), wait: .fixed(.seconds(60)),
-                    connections: .init(below: 3, within: .zero, overdue: .fail)),
+                    connections: .init(below: 3, within: .zero, overdue: .fail),
+                    lease: .seconds(600)),
                 stop: StopPolicy(signal: "QUIT", grace: .seconds(60), kill: false),
                 verify: VerifyPolicy(
                     within: .seconds(3600), consecutive: 9,
@@ -168,7 +170,7 @@ struct PlaybookDecodingTests {
             "drain: { connections: ignore }", "hooks:", "vars:", "serial: [\"1\", \"50%\"]",
             "health_check:\n  - preset: haproxy\n  - preset: aws-alb")
         let play = try PlaybookFixture.resolve(text).play
-        #expect(play.hosts[0].drain.connections == nil)
+        #expect(play.hosts[0].drain.connections == nil && play.hosts[0].drain.lease == nil)
         #expect(play.hosts[0].healthChecks.map(\.preset) == ["haproxy", "aws-alb"])
         #expect(play.serial == [.count(1), .percent(50)])
     }

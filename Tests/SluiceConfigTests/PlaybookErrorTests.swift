@@ -113,6 +113,14 @@ struct PlaybookErrorTests {
         // Across keys
         Case("stop: { grace: 2m }", "5:18", "stop.grace", "longer than verify.within", "lengthen"),
         Case("verify: { within: 10s }", "5:21", "verify.within", "grace period of 20s", "lengthen"),
+        Case("drain: { lease: 4s }", "5:19", "drain.lease", "5s", "5s"),
+        Case("drain: { lease: 10 }", "5:19", "drain.lease", "bare number 10", "10s"),
+        Case(
+            "drain: { lease: 6s }", "5:19", "drain.lease", "not longer than the drain window",
+            "lease: 10m"),
+        Case(
+            "drain: { wait: 2m, lease: 90s }", "5:29", "drain.lease",
+            "the drain window of at least 2m", "lease: 10m"),
         Case(
             "verify: { consecutive: 500 }", "5:26", "verify.consecutive", "500 answers",
             "fewer answers"),

@@ -221,6 +221,38 @@ import Testing
             text(Self.all(commands)), "commands-\(control.rawValue).txt")
     }
 
+    /// What `drain.lease` adds, in each way of stopping a service; without it no script changes.
+    @Test(arguments: ServiceSpec.ServiceControl.allCases) func theDeadManTimer(
+        control: ServiceSpec.ServiceControl
+    ) throws {
+        let commands = Sample.commands(control: control) { $0.drain.lease = .seconds(600) }
+        let timer = DeadManTimer(lease: .seconds(600), window: .seconds(11), previous: "v1")
+        let script = commands.timerScript(timer, for: Self.process)
+        let pingOff = commands.pingOff(Self.process, timer: timer)
+        #expect(pingOff.script.contains("SLUICE_TIMER=" + Shell.quote(script) + "\n"))
+        #expect(pingOff.script.hasPrefix(commands.guardLines + "\n"))
+        let without = Sample.commands(control: control).pingOff(Self.process)
+        #expect(
+            pingOff.script.contains(without.script.split(separator: "46; }\n", maxSplits: 1)[1]))
+        let plain = Dictionary(uniqueKeysWithValues: Self.all(Sample.commands(control: control)))
+        var text =
+            "=== the timer\n\(script)\n\n=== ping-off\n"
+            + pingOff.script.replacing(Shell.quote(script), with: "'the timer'") + "\n"
+        guard control == .pidfile else {
+            try expectGolden(text, "commands-timer-\(control.rawValue).txt")
+            return
+        }
+        for (name, command) in Self.all(commands) where ["lock", "renew", "unlock"].contains(name) {
+            let before = (plain[name]?.script ?? "").split(separator: "\n")
+            let added = command.script.split(separator: "\n").filter { !before.contains($0) }
+            text += "\n=== \(name) adds\n\(added.joined(separator: "\n"))\n"
+        }
+        text += "\n=== the guard\n\(commands.guardLines)\n"
+        text += "\n=== observe\n\(commands.observe().script)\n"
+        text += "\n=== by hand\n\(commands.bringBack(to: "v1").script)\n"
+        try expectGolden(text, "commands-timer-pidfile.txt")
+    }
+
     @Test func aScriptedServiceWithoutAPidfile() throws {
         let commands = Sample.commands(control: .script) {
             $0.service.pidfile = nil

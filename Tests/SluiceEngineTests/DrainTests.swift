@@ -40,8 +40,11 @@ import Testing
         world.faults = { _, _, command in
             guard command.role == .pingOff else { return nil }
             sent += 1
-            return sent == 1
-                ? .unknown(reason: "connection lost") : .failed(status: 1, message: "no")
+            switch sent {
+            case 1: return .unknown(reason: "connection lost")
+            case 2: return .failed(status: 1, message: "no")
+            default: return nil
+            }
         }
         let late = world.now + .seconds(7)
         world.onTime = {

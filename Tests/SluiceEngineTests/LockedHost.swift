@@ -71,35 +71,10 @@ final class RunningShell: Sendable {
 
     /// - Parameter input: Where its standard input comes from.
     init(_ arguments: [String], path: String, input: String, files: String) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: arguments[0])
-        process.arguments = Array(arguments.dropFirst())
-        process.environment = ["PATH": path, "HOME": "/nonexistent"]
         let (output, errors) = (files + ".out", files + ".err")
         for file in [output, errors] { try Data().write(to: URL(filePath: file)) }
-        let streams = [
-            try FileHandle(forReadingFrom: URL(filePath: input)),
-            try FileHandle(forWritingTo: URL(filePath: output)),
-            try FileHandle(forWritingTo: URL(filePath: errors)),
-        ]
-        process.standardInput = streams[0]
-        process.standardOutput = streams[1]
-        process.standardError = streams[2]
-        let (ends, end) = AsyncStream.makeStream(of: Int.self)
-        process.terminationHandler = { process in
-            let status = Int(process.terminationStatus)
-            end.yield(process.terminationReason == .exit ? status : 128 + status)
-            end.finish()
-        }
-        // Threads of Swift's pool block signals, and a child would inherit that.
-        var (none, before) = (sigset_t(), sigset_t())
-        unsafe sigemptyset(&none)
-        unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try process.run()
-        // The child has its own. Left to the end of the process, they become thousands.
-        for stream in streams { try stream.close() }
-        let pid = Int(process.processIdentifier)
+        let pid = try Self.spawn(
+            arguments, ["PATH=" + path, "HOME=/nonexistent"], [input, output, errors])
         self.pid = pid
         outcome = Task {
             let deadline = Task {
@@ -107,8 +82,7 @@ final class RunningShell: Sendable {
                 Issue.record("a script did not end within 60 s")
                 for one in ProcessTree.below(pid) + [pid] { kill(pid_t(one), SIGKILL) }
             }
-            var status = -1
-            for await one in ends { status = one }
+            let status = await Self.status(of: pid)
             deadline.cancel()
             let text = { (file: String) in
                 String(
@@ -119,6 +93,65 @@ final class RunningShell: Sendable {
     }
 
     func end() async -> Result { await outcome.value }
+
+    /// Foundation's `Process` has not ended before everything has that it left running.
+    private static func spawn(
+        _ arguments: [String], _ environment: [String], _ streams: [String]
+    ) throws -> Int {
+        var actions = unsafe posix_spawn_file_actions_t()
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        unsafe posix_spawnattr_init(&attributes)
+        defer {
+            unsafe posix_spawn_file_actions_destroy(&actions)
+            unsafe posix_spawnattr_destroy(&attributes)
+        }
+        for (descriptor, file) in streams.enumerated() {
+            unsafe posix_spawn_file_actions_addopen(
+                &actions, Int32(descriptor), file, descriptor == 0 ? O_RDONLY : O_WRONLY, 0)
+        }
+        // Threads of Swift's pool block signals, and a child would inherit that.
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var words = unsafe arguments.map { unsafe strdup($0) } + [nil]
+        var variables = unsafe environment.map { unsafe strdup($0) } + [nil]
+        defer { unsafe (words + variables).forEach { unsafe free($0) } }
+        var pid = pid_t()
+        let code = ProgramFiles.alone {
+            unsafe posix_spawn(&pid, arguments[0], &actions, &attributes, &words, &variables)
+        }
+        guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EIO) }
+        return Int(pid)
+    }
+
+    private static func status(of pid: Int) async -> Int {
+        var status: Int32 = 0
+        while unsafe waitpid(pid_t(pid), &status, WNOHANG) == 0 {
+            // Cancelled, it would spin.
+            await Task { try? await Task.sleep(for: .milliseconds(5)) }.value
+        }
+        let signal = status & 0x7F
+        return Int(signal == 0 ? (status >> 8) & 0xFF : 128 + signal)
+    }
+}
+
+/// Programs that a test writes and then runs. A process that is started while one is being written
+/// holds it open for a moment, and for that moment it can't be run.
+enum ProgramFiles {
+    private static let writing = NSLock()
+
+    static func alone<T>(_ body: () throws -> T) rethrows -> T {
+        try writing.withLock(body)
+    }
+
+    static func write(_ text: String, to file: String) throws {
+        try alone {
+            try Data(text.utf8).write(to: URL(filePath: file), options: .withoutOverwriting)
+        }
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
+    }
 }
 
 enum ProcessTree {
@@ -162,7 +195,10 @@ final class LockedHost: Sendable {
     var state: String { root + "/.sluice" }
     var lockFile: String { state + "/lock" }
 
-    init(_ shell: HostShell, become: Become? = nil, root name: String = "root") throws {
+    init(
+        _ shell: HostShell, become: Become? = nil, root name: String = "root",
+        change: (inout HostSpec) -> Void = { _ in }
+    ) throws {
         self.shell = shell
         var template = Array((NSTemporaryDirectory() + "/sluice-lock-XXXXXX").utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw POSIXError(.EIO) }
@@ -174,7 +210,7 @@ final class LockedHost: Sendable {
             try FileManager.default.createDirectory(
                 atPath: one, withIntermediateDirectories: false)
         }
-        commands = Sample.commands(root: root, become: become)
+        commands = Sample.commands(root: root, become: become, change: change)
         if let applets = shell.applets {
             for applet in applets {
                 try FileManager.default.createSymbolicLink(
@@ -182,6 +218,9 @@ final class LockedHost: Sendable {
             }
             path = bin
         } else {
+            // What a script starts as `sh` is the same shell.
+            try FileManager.default.createSymbolicLink(
+                atPath: bin + "/sh", withDestinationPath: shell.arguments[0])
             path = bin + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")
         }
     }
@@ -191,8 +230,11 @@ final class LockedHost: Sendable {
     /// Puts a program on the path of the scripts.
     func install(_ name: String, _ text: String) throws {
         let file = directory + "/bin/" + name
-        try Data(text.utf8).write(to: URL(filePath: file), options: .withoutOverwriting)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
+        // What is there may be a link to a program of this machine.
+        if (try? FileManager.default.destinationOfSymbolicLink(atPath: file)) != nil {
+            try FileManager.default.removeItem(atPath: file)
+        }
+        try ProgramFiles.write(text, to: file)
     }
 
     /// Begins the command as the session does: as one word that a subshell of the persistent

@@ -7,6 +7,7 @@ extension World {
     /// The host is switched off and on; what starts at boot may be the service.
     mutating func reboot(_ name: String, startsService: Bool) {
         guard var host = hosts[name] else { return }
+        host.timer = nil
         host.boot += "'"
         host.pid = nil
         host.latched = false
@@ -17,6 +18,18 @@ extension World {
             host.startTicks = 7
             host.running = host.current
         }
+        hosts[name] = host
+    }
+
+    mutating func startService(_ name: String) {
+        guard var host = hosts[name] else { return }
+        host.starts += 1
+        host.nextPid += 1
+        host.pid = host.nextPid
+        host.startTicks += 100
+        host.running = host.current
+        host.latched = false
+        host.latchesAt = nil
         hosts[name] = host
     }
 
@@ -78,8 +91,13 @@ extension World {
                     "have": host.releases[release.id] ?? "",
                     "exists": host.releases[release.id] == nil ? "0" : "1", "partial": "0",
                     "lock": "none", "now": "1000", "busy": "0",
+                    "timer": host.timer == nil ? "none" : "running",
+                    "timer_did": host.timerActedAt == nil ? "" : "restored",
+                    "timer_at": host.timerActedAt.map { "\($0.milliseconds / 1000)" } ?? "",
                 ]) { $1 })
-        case .lock: host.lock = process
+        case .lock:
+            host.lock = process
+            host.timer?.beat = now
         case .countConnections:
             let count = host.connections
             if host.latched { host.connections = max(0, count - 1) }
@@ -94,6 +112,10 @@ extension World {
                 return .failed(status: ScriptStatus.processChanged, message: "changed")
             }
             host.signals[host.pid ?? 0, default: 0] += 1
+            if plan.host(name)?.spec.drain.lease != nil, let pid = host.pid {
+                host.timer = Timer(pid: pid, started: now, beat: now)
+                host.timerActedAt = nil
+            }
             if host.latchDelay > .zero {
                 host.latchesAt = host.latchesAt ?? now + host.latchDelay
             } else if !host.ignoresSignal {
@@ -109,13 +131,9 @@ extension World {
         case .activate: host.current = release.id
         case .restoreActivate: host.current = "v1"
         case .start, .restoreStart:
-            host.starts += 1
-            host.nextPid += 1
-            host.pid = host.nextPid
-            host.startTicks += 100
-            host.running = host.current
-            host.latched = false
-            host.latchesAt = nil
+            hosts[name] = host
+            startService(name)
+            host = hosts[name] ?? host
         case .preparePush, .receive, .prune, .hook, .survey, .renew, .unlock, .endUpload: break
         }
         return .succeeded([:])

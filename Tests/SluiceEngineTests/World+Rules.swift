@@ -22,7 +22,7 @@ extension World {
     }
 
     /// Whether a health check of the host passes now, were it asked.
-    private func passes(_ host: Host) -> Bool {
+    func passes(_ host: Host) -> Bool {
         host.pid != nil && !host.latched && !badReleases.contains(host.running)
     }
 
@@ -75,8 +75,10 @@ extension World {
             switch command.role {
             case .terminate, .stop, .kill:
                 let window = plan.host(name)?.windows.drain.total ?? .zero
-                // The script itself refuses to stop another process than was checked.
-                if real.pid != nil, isSame(command, real),
+                // The script itself refuses to stop another process than was checked, and the host
+                // what comes after its timer has acted.
+                let isRefused = severed.contains(name) || real.lock == Self.timerLock
+                if real.pid != nil, !isRefused, isSame(command, real),
                     real.failingSince.map({ now - $0 < window }) ?? true
                 {
                     violations.append(

@@ -5,6 +5,17 @@ import SluiceModel
 /// A fleet in virtual time: it answers a rollout's effects as real hosts would, and checks the
 /// safety rules after every event.
 struct World {
+    struct Timer {
+        /// The process that was signalled.
+        var pid: Int
+        var started: Timestamp
+        /// The last renewal.
+        var beat: Timestamp
+    }
+
+    /// Whose the lock is that a dead-man timer has made its own.
+    static let timerLock = -1
+
     struct Host {
         var pid: Int? = 100
         var startTicks = 1
@@ -26,6 +37,10 @@ struct World {
         /// From the signal to the first failing answer.
         var latchDelay = TimeSpan.zero
         var latchesAt: Timestamp?
+        /// What the ping-off started, while it waits.
+        var timer: Timer?
+        /// When the timer brought the host back.
+        var timerActedAt: Timestamp?
 
         // What a balancer can see, by the world's own clock; the engine's belief is no part of it.
         /// Since when every answer fails, or nothing answers.
@@ -62,6 +77,8 @@ struct World {
     var cutOff: Set<String> = []
     /// Can't be reached at all: no command arrives, and no probe from here.
     var down: Set<String> = []
+    /// No command reaches these from here.
+    var severed: Set<String> = []
     var maxOut = 0
     /// How many controllers there have been.
     var process = 0
@@ -139,6 +156,8 @@ struct World {
             let next = queue.removeFirst()
             now = max(now, next.at)
             onTime(&self)
+            wakeTimers(plan)
+            renewLocks()
             look(plan)
             let decision = rollout.decide(.init(now: now, next.input))
             check(decision, after: rollout)
@@ -167,6 +186,41 @@ struct World {
         queue.append((now + span, order, input))
     }
 
+    /// What the driver does on the side, three times in a lease.
+    private mutating func renewLocks() {
+        for (name, host) in hosts
+        where host.timer != nil && host.lock == process && !severed.contains(name) {
+            hosts[name]?.timer?.beat = now
+        }
+    }
+
+    /// Lets the dead-man timers act that are due by now.
+    mutating func wakeTimers(_ plan: Plan) {
+        for name in hosts.keys.sorted() {
+            guard let host = hosts[name], let timer = host.timer, let spec = plan.host(name),
+                let lease = spec.spec.drain.lease
+            else { continue }
+            let window = spec.spec.drain.confirmWithin + spec.windows.drain.total
+            var due = max(timer.beat + lease, timer.started + window)
+            if let pid = host.pid, pid != timer.pid {
+                due = due + spec.windows.drain.total + spec.spec.verify.within
+            }
+            guard now >= due else { continue }
+            hosts[name]?.timer = nil
+            if passes(host) { continue }
+            if host.pid != nil,
+                host.failingSince.map({ due - $0 < spec.windows.drain.total }) ?? true
+            {
+                violations.append(
+                    "S7: the timer of \(name) stopped it before its window had passed")
+            }
+            hosts[name]?.lock = Self.timerLock
+            hosts[name]?.timerActedAt = due
+            hosts[name]?.current = "v1"
+            startService(name)
+        }
+    }
+
     private mutating func perform(_ effect: Rollout.Effect, plan: Plan) {
         let delay = TimeSpan.milliseconds(20)
         switch effect {
@@ -178,8 +232,15 @@ struct World {
                 violations.append("a placeholder was sent: \(command.role)")
             }
             var copy = self
-            let fault = faults(&copy, name, command)
+            var fault = faults(&copy, name, command)
             self = copy
+            if severed.contains(name) {
+                fault = .unreachable(reason: "no route", remedy: "mend it")
+            } else if command.effect == .change, command.role != .lock,
+                hosts[name]?.lock == Self.timerLock
+            {
+                fault = .failed(status: ScriptStatus.timerActed, message: "the timer has acted")
+            }
             let lost = CommandOutcome.unreachable(reason: "no route", remedy: "wait")
             let outcome = fault ?? (down.contains(name) ? lost : answer(name, command, plan))
             push(.command(ticket, outcome), after: delay)
@@ -213,6 +274,9 @@ struct World {
                     hosts[name]?.lock = process
                 } else if hosts[name]?.lock == process, !down.contains(name) {
                     hosts[name]?.lock = nil
+                    if !command.script.contains("timer.*") { continue }
+                    hosts[name]?.timer = nil
+                    hosts[name]?.timerActedAt = nil
                 }
             }
         case .cancel, .exit: break

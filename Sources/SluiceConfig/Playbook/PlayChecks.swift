@@ -169,6 +169,20 @@ struct PlayChecks {
                 "\(wait) is shorter than the drain window of at least \(windows.drain.derived):"
                     + " the balancer may still send requests to a stopped service")
         }
+        if let drain = try? play.section("drain"), drain.writes("lease"),
+            let lease = try? drain.duration("lease"), lease >= DrainPolicy.leastLease
+        {
+            var window = windows.drain
+            if case .fixed(let wait) = try? drain.wait("wait") { window.forced = wait }
+            if lease <= window.total {
+                problem(
+                    drain, "lease",
+                    "\(lease) is not longer than the drain window of at least \(window.total): the"
+                        + " host can't be brought back before that",
+                    "write the longest time for which a drained host may wait for you, such as"
+                        + " lease: 10m, or leave it out")
+            }
+        }
         if case .fixed(let wait) = try? play.wait("readmit"),
             wait < windows.readmission.derived
         {

@@ -90,7 +90,8 @@ extension PlaySection {
         var policy = DrainPolicy(
             signal: try section.text("signal"),
             confirmWithin: try section.duration("confirm_within"),
-            wait: try section.wait("wait"), connections: nil)
+            wait: try section.wait("wait"), connections: nil,
+            lease: section.writes("lease") ? try section.duration("lease") : nil)
         if (try? section.text("connections")) != "ignore" {
             let connections = try section.section("connections")
             policy.connections = DrainPolicy.Connections(

@@ -242,6 +242,12 @@ enum PlaybookSchema {
             example: "ignore",
             "The wait for established connections to the service's port, after the drain window."
                 + " `ignore`: none."),
+        SchemaKey(
+            "lease", .duration(atLeast: DrainPolicy.leastLease), .absent("no timer"),
+            example: "10m",
+            "The dead-man timer: a drained host that no controller has renewed for so long brings"
+                + " itself back into service on the release that it had. Longer than the drain"
+                + " window."),
     ]
 
     static let connections: [SchemaKey] = [

@@ -31,7 +31,7 @@ extension RemoteCommands {
         trap 'rm -f "$_busy"' EXIT; trap 'exit 143' HUP INT TERM; { true >"$_busy"; } 2>/dev/null
         _t= _r= _c=; { { IFS= read -r _t; IFS=\\= read -r _k _r; IFS=\\= read -r _k _c; } \
         <"$_sluice/lock"; } 2>/dev/null
-        [ "$_t" = "token=${SLUICE_TOKEN:?}" ] || { printf '%s\\n' \
+        [ "$_t" = "token=${SLUICE_TOKEN:?}" ] || { \(refusalByTimer)printf '%s\\n' \
         "another rollout has taken this host: ${_r:-the lock is gone}${_c:+ from $_c}" >&2; exit \
         \(ScriptStatus.lockLost); }
         """
@@ -42,7 +42,7 @@ extension RemoteCommands {
     /// Sets `held` to `none`, `held` or `broken`, and `l_token` and so on to what the lock says.
     ///
     /// A line counts only when its end was written too.
-    private static let readLock = """
+    static let readLock = """
         field() { IFS= read -r v && case $v in "$1="*) v=${v#*=} ;; *) false ;; esac; }
         readlock() {
           held=none l_token= l_rollout= l_controller= l_user= l_since= l_until=
@@ -78,6 +78,11 @@ extension RemoteCommands {
     /// For a script that has `one`: reads the lock without taking part in it.
     var lookAtLock: String { "d=\(state)\n\(Self.readLock)\nreadlock" }
 
+    /// The same for a script that has no `alive`: whether a timer has acted, or waits.
+    var lookAtLockAndTimer: String {
+        lookAtLock + (spec.drain.lease == nil ? "" : "\n" + Self.alive + lookAtTimer)
+    }
+
     /// Everything that somebody who was away needs to know of a host.
     ///
     /// - Parameter process: One that was to be stopped: a service may remove its pidfile and close
@@ -92,11 +97,12 @@ extension RemoteCommands {
             partial=0; if \(hasPartial); then partial=1; fi
             \(lookAtLock)
             \(Self.alive)
-            b=0; ! busy || b=1
+            b=0; ! busy || b=1\(lookAtTimer)
             \(process.map { lookForFormer($0) } ?? "old=0")
             printf 'sluice\\t\(Self.processFields)\\tcurrent=%s\\thave=%s\\texists=%s\\tpartial=%s' \
             \(Self.processValues) "$current" "$have" "$exists" "$partial"
-            printf '\\t\(Self.lockFields)\\tbusy=%s\\told=%s\\n' \(Self.lockValues) "$b" "$old"
+            printf '\\t\(Self.lockFields)\\tbusy=%s\\told=%s\(timerFields)\\n' \(Self.lockValues) \
+            "$b" "$old"\(timerValues)
             """,
             deadline: .seconds(15), purpose: "what runs on the host, and who holds it")
     }
@@ -108,7 +114,7 @@ extension RemoteCommands {
     /// They run one at a time: each puts up a mark, and goes on when no other live one is there.
     /// Of two that wait, the one with the higher pid takes its mark down until the other is done.
     /// Only a process's end can make a mark void, and that is for ever; so no crash blocks them.
-    private var lockScript: String {
+    var lockScript: String {
         """
         d=\(state)
         read -r me </proc/self/stat; set -- ${me##*) }; me=${me%% *}.${20}
@@ -148,7 +154,7 @@ extension RemoteCommands {
     }
 
     /// `write SINCE` makes a whole lock under a private name, which is then put in place at once.
-    private static let writeLock = """
+    static let writeLock = """
         case $SLUICE_LEASE in ''|*[!0-9]*) echo "SLUICE_LEASE is no number" >&2; exit 2 ;; esac
         write() {
           until=$(($(date +%s) + SLUICE_LEASE))
@@ -175,7 +181,7 @@ extension RemoteCommands {
             when() { date -u -d "@$1" '+%Y-%m-%dT%H:%M:%SZ' 2>/dev/null || echo "second $1"; }
             refuse() { printf '%s\\n' "$1" >&2; exit \(ScriptStatus.lockHeld); }
             took() {
-              sweep
+              sweep\(beat(indent: 14))
               b=0; ! busy || b=1
               printf 'sluice\\ttook=%s\\tformer=%s\\tbusy=%s\\n' "$1" "$(one "$l_token")" $b
               exit 0
@@ -242,7 +248,7 @@ extension RemoteCommands {
               printf '%s\\n' "another rollout has taken this host: $l_rollout" >&2
               exit \(ScriptStatus.lockLost)
             }
-            [ $held = held ] || l_since=$(date +%s)
+            [ $held = held ] || l_since=$(date +%s)\(beat(indent: 0))
             write "$l_since" && mv -fT "$d/new.$me" "$d/lock" || exit
             printf 'sluice\\tuntil=%s\\n' "$until"
             """,
@@ -250,7 +256,10 @@ extension RemoteCommands {
     }
 
     /// Gives the lock back if it is ours, and reports whether it was: `ours`, `other` or `gone`.
-    package func unlock() -> RemoteCommand {
+    ///
+    /// - Parameter keepsTimer: Whether the dead-man timer goes on, for a host that is not back in
+    ///   service; else it is cancelled with the lock.
+    package func unlock(keepsTimer: Bool = false) -> RemoteCommand {
         command(
             .unlock, .change,
             """
@@ -260,7 +269,7 @@ extension RemoteCommands {
               turn
               readlock
               [ $held = none ] || was=other
-              if [ "$l_token" = "$token" ]; then
+              if [ "$l_token" = "$token" ]; then\(keepsTimer ? "" : cancelTimer(indent: 4))
                 mv -fT "$d/lock" "$d/old.$me" || exit
                 { IFS= read -r v <"$d/old.$me"; } 2>/dev/null
                 if [ "$v" = "token=$token" ]; then was=ours; else ln "$d/old.$me" "$d/lock"; fi

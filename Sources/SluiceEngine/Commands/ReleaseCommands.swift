@@ -261,7 +261,7 @@ extension RemoteCommands {
             done
             writable=0; [ ! -w "$dir" ] || writable=1
             [ ! -d \(releases) ] || [ -w \(releases) ] || writable=0
-            \(lookAtLock)
+            \(lookAtLockAndTimer)
             [ ! -d "$d" ] || [ -w "$d" ] || writable=0
             [ ! -d \(releases) ] || dir=\(releases)
             free=$(df -Pk "$dir" 2>/dev/null | awk 'NR == 2 {
@@ -275,7 +275,7 @@ extension RemoteCommands {
             "$alive" "$moved" "$btime" "$digest" "$have" "$exists" "$releases"
             printf '\\trecorded=%s\\twritable=%s\\tfree=%s\\thz=%s\\tuser=%s' \
             "$recorded" "$writable" "$free" "$hz" "$user"
-            printf '\\t\(Self.lockFields)\\n' \(Self.lockValues)
+            printf '\\t\(Self.lockFields)\(timerFields)\\n' \(Self.lockValues)\(timerValues)
             """,
             deadline: .seconds(30), purpose: "look at the host, changing nothing")
     }

@@ -208,7 +208,7 @@ package struct RemoteCommands: Sendable {
             """
     }
 
-    private static func pid(_ process: ProcessIdentity?) -> String {
+    static func pid(_ process: ProcessIdentity?) -> String {
         process.map { "\($0.pid)" } ?? "<pid>"
     }
 
@@ -216,35 +216,42 @@ package struct RemoteCommands: Sendable {
         process.map { Shell.quote($0.bootID) } ?? "<boot id>"
     }
 
-    private static func startTicks(_ process: ProcessIdentity?) -> String {
+    static func startTicks(_ process: ProcessIdentity?) -> String {
         process.map { "\($0.startTicks)" } ?? "<start time>"
     }
 
     func signal(
         _ name: String, to process: ProcessIdentity?, role: RemoteCommand.Role, purpose: String,
-        condition: String? = nil, after check: String? = nil
+        condition: String? = nil, after check: String? = nil, timer: DeadManTimer? = nil
     ) -> RemoteCommand {
         let send =
             service.control == .systemd
             ? "systemctl kill -s \(Shell.quote(name)) --kill-who=main \(Shell.quote(unit))"
             : "kill -s \(Shell.quote(name)) \(Self.pid(process))"
+        // What is asked of the host first, then the identity right before the signal.
+        let script = [check, checkIdentity(process), send].compactMap(\.self)
+            .joined(separator: "\n")
         return command(
-            role, .change,
-            [check, checkIdentity(process), send].compactMap(\.self).joined(separator: "\n"),
+            role, .change, timer.map { withTimer($0, for: process, script) } ?? script,
             deadline: .seconds(15), purpose: purpose, condition: condition)
     }
 
-    /// - Parameter requiresRelease: Whether the release has to be there, whole, before the signal:
-    ///   nothing will be pushed after it.
+    /// - Parameters:
+    ///   - timer: Started with it, so that the host comes back if nobody else brings it.
+    ///   - requiresRelease: Whether the release has to be there, whole, before the signal: nothing
+    ///     will be pushed after it.
     package func pingOff(
-        _ process: ProcessIdentity?, requiresRelease: Bool = false
+        _ process: ProcessIdentity?, timer: DeadManTimer? = nil, requiresRelease: Bool = false
     ) -> RemoteCommand {
         let need =
             requiresRelease ? "see that release \(release.id) is there with its digest, then " : ""
+        let back =
+            timer.map { "; the host brings itself back if nobody is heard of for \($0.lease)" }
+            ?? ""
         return signal(
             spec.drain.signal, to: process, role: .pingOff,
-            purpose: need + "make /ping fail while the service goes on serving",
-            after: requiresRelease ? requireRelease : nil)
+            purpose: need + "make /ping fail while the service goes on serving" + back,
+            after: requiresRelease ? requireRelease : nil, timer: timer)
     }
 
     /// The polite half of a stop: the playbook's signal, the unit's stop job, or the stop
@@ -325,7 +332,8 @@ package struct RemoteCommands: Sendable {
                 ? "systemctl start \(Shell.quote(unit))"
                 : "{ cd \(root) && \(word(service.start)); }")
         return command(
-            .restoreStart, .change, parts.joined(separator: " && "), deadline: .seconds(300),
+            .restoreStart, .change, cancelTimerByHand + parts.joined(separator: " && "),
+            deadline: .seconds(300),
             purpose: "bring the service back by hand", isGuarded: false)
     }
 

@@ -74,4 +74,6 @@ package enum ScriptStatus {
     package static let lockLost = 46
     /// Another rollout holds the host's lock.
     package static let lockHeld = 47
+    /// The host's dead-man timer has acted: nothing was done.
+    package static let timerActed = 48
 }

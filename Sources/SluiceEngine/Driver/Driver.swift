@@ -148,7 +148,7 @@ package struct Driver: Sendable {
     private func keep(
         _ lease: any LeaseKeeping, lost: (any SluiceFailure) -> Void
     ) async {
-        while await rest(for: lease) {
+        while await rest(for: Self.pause(lease.duration)) {
             do {
                 try await lease.renew()
             } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
@@ -160,8 +160,8 @@ package struct Driver: Sendable {
         }
     }
 
-    /// Renews the locks of the hosts in hand at the same pace. A host that refuses it refuses the
-    /// next change, too, and is heard then.
+    /// Renews the locks of the hosts in hand at the same pace, or at that of their dead-man timers.
+    /// A host that refuses it refuses the next change, too, and is heard then.
     private func keepLocks(
         _ lease: any LeaseKeeping, of inHand: HostsInHand, _ plan: Plan
     ) async {
@@ -172,7 +172,8 @@ package struct Driver: Sendable {
                     var renew = RemoteCommands(spec: host.spec, release: plan.release).renew()
                     renew.deadline = TimeSpan(
                         milliseconds: max(1000, lease.duration.milliseconds / 3))
-                    while await rest(for: lease) {
+                    let pause = Self.pause(lease.duration, timer: host.spec.drain.lease)
+                    while await rest(for: pause) {
                         guard inHand.names.contains(host.name) else { continue }
                         _ = await hosts.change(renew, on: host.spec.target)
                     }
@@ -181,10 +182,14 @@ package struct Driver: Sendable {
         }
     }
 
+    /// From one renewal to the next: three in the length of a lease, and of a host's timer.
+    static func pause(_ lease: TimeSpan, timer: TimeSpan? = nil) -> TimeSpan {
+        TimeSpan(milliseconds: max(100, min(lease, timer ?? lease).milliseconds / 3))
+    }
+
     /// - Returns: `false` when the task is cancelled.
-    private func rest(for lease: any LeaseKeeping) async -> Bool {
-        await clock.sleep(
-            for: TimeSpan(milliseconds: max(100, lease.duration.milliseconds / 3)))
+    private func rest(for span: TimeSpan) async -> Bool {
+        await clock.sleep(for: span)
         return !Task.isCancelled
     }
 

@@ -36,6 +36,10 @@ struct HostPlanner {
     /// The process that the plan signals; unknown in an offline plan.
     private var process: ProcessIdentity? { baseline?.process }
 
+    private func timer(_ windows: Windows) -> DeadManTimer? {
+        DeadManTimer(spec, windows: windows, previous: baseline?.release)
+    }
+
     private func steps(_ windows: Windows) -> [PlannedStep] {
         var steps = [
             PlannedStep(
@@ -59,8 +63,11 @@ struct HostPlanner {
                 step: .pingOff,
                 summary: (isRollback ? "if release \(release.id) is there with its digest: " : "")
                     + "SIG\(spec.drain.signal), then see \(path) fail within "
-                    + "\(spec.drain.confirmWithin)",
-                commands: [commands.pingOff(process, requiresRelease: isRollback)],
+                    + "\(spec.drain.confirmWithin)"
+                    + (spec.drain.lease.map { "; dead-man timer: \($0)" } ?? ""),
+                commands: [
+                    commands.pingOff(process, timer: timer(windows), requiresRelease: isRollback)
+                ],
                 estimate: .milliseconds(300)))
         steps.append(
             PlannedStep(
@@ -153,7 +160,9 @@ struct HostPlanner {
 
     private var lockCommands: [RemoteCommand] {
         var renew = commands.renew()
-        renew.condition = "while the host is in hand, three times in the length of a lease"
+        renew.condition =
+            "while the host is in hand, three times in the length of a lease"
+            + (spec.drain.lease == nil ? "" : " and of the timer")
         var unlock = commands.unlock()
         unlock.condition = "when the host is finished, whatever came of it"
         return [commands.lock(), renew, unlock]

@@ -205,6 +205,11 @@ extension Rollout {
             lostLock(host, message, &turn)
             return
         }
+        if case .failed(ScriptStatus.timerActed, let message) = outcome, !activity.isFailureHook {
+            note(host, .warning, message, &turn)
+            lookAgain(at: host, &turn)
+            return
+        }
         switch activity.phase {
         case .relock:
             relocked(host, outcome, &turn)

@@ -166,14 +166,26 @@ extension Rollout {
     private mutating func signalAgain(
         _ host: String, _ activity: Activity, _ turn: inout Turn
     ) -> Bool {
-        guard activity.restarts < 3, let commands = commands(host),
-            let process = activity.process ?? plan.host(host)?.baseline?.process
+        guard activity.restarts < 3,
+            let process = activity.process ?? plan.host(host)?.baseline?.process,
+            let command = pingOff(host, process)
         else { return false }
         note(host, .warning, "the signal was not seen to reach it: it is sent again", &turn)
         activities[host]?.restarts += 1
         activities[host]?.isUncertain = false
-        send(host, commands.pingOff(process), .signalling, &turn)
+        send(host, command, .signalling, &turn)
         return true
+    }
+
+    /// The signal for a process that runs now, with what belongs to it.
+    func pingOff(_ host: String, _ process: ProcessIdentity) -> RemoteCommand? {
+        plan.host(host).flatMap { host in
+            commands(host.name)?.pingOff(
+                process,
+                timer: DeadManTimer(
+                    host.spec, windows: host.windows, previous: host.baseline?.release),
+                requiresRelease: plan.isRollback && state.hosts[host.name]?.path == .forward)
+        }
     }
 
     /// The short window of `disable-on-404` holds for a 404 alone.
@@ -243,6 +255,11 @@ extension Rollout {
             if activity.restarts >= Self.drainRestarts
                 || turn.now - since >= plan.spec.drain.confirmWithin
             {
+                if plan.spec.drain.lease != nil {
+                    // The host's own timer may have brought it back.
+                    lookAgain(at: host, &turn)
+                    return
+                }
                 fail(
                     host, "\(path(host)) passes again: the drain does not hold",
                     remedy: "find out what reopens it: a supervisor that restarts the service?",

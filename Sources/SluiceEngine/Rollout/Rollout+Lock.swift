@@ -33,13 +33,27 @@ extension Rollout {
             reaction: value.owesReadmission ? .leave : .inService, &turn)
     }
 
-    /// - Parameter takesFirst: The lock may be one that an earlier process took; only its own
-    ///   does anybody give back.
-    func unlock(_ host: String, takesFirst: Bool = false, _ turn: inout Turn) {
+    /// The host's dead-man timer has acted, since this controller was not heard of for so long, or
+    /// it may have: the host is looked at as after a crash.
+    mutating func lookAgain(at host: String, _ turn: inout Turn) {
         guard let commands = commands(host) else { return }
+        neverPassed.remove(host)
+        passingSince[host] = nil
+        activities[host] = nil
+        begin(host, until: turn.now + busyLimit(host))
+        send(host, commands.lock(), .relock, &turn)
+    }
+
+    /// - Parameters:
+    ///   - takesFirst: The lock may be one that an earlier process took; only its own
+    ///     does anybody give back.
+    ///   - keepsTimer: The host is not back in service, and may bring itself back.
+    func unlock(
+        _ host: String, takesFirst: Bool = false, keepsTimer: Bool = false, _ turn: inout Turn
+    ) {
+        guard let commands = commands(host) else { return }
+        let unlock = commands.unlock(keepsTimer: keepsTimer)
         turn.decision.effects.append(
-            .unlock(
-                host: host, takesFirst ? [commands.lock(), commands.unlock()] : [commands.unlock()])
-        )
+            .unlock(host: host, takesFirst ? [commands.lock(), unlock] : [unlock]))
     }
 }

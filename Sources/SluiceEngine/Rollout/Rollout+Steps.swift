@@ -150,7 +150,17 @@ extension Rollout {
         passedAt[host] = nil
         refusedAt[host] = nil
         drainedProcess[host] = nil
-        if value.mayBeLocked { unlock(host, &turn) }
+        // `on_failure: halt` asks for a host that stays as it is.
+        let keepsTimer =
+            result == .needsAttention && value.owesReadmission
+            && (self.plan.onFailure == .restore || mode == .restore)
+        if keepsTimer, let lease = plan.spec.drain.lease {
+            note(
+                host, .info,
+                "its dead-man timer is left to itself: if it runs, it tries once more when nobody "
+                    + "has been heard of for \(lease)", &turn)
+        }
+        if value.mayBeLocked { unlock(host, keepsTimer: keepsTimer, &turn) }
         hostEnded(&turn)
     }
 

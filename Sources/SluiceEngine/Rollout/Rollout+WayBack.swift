@@ -44,7 +44,7 @@ extension Rollout {
         _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
     ) {
         guard let policy = plan.host(host)?.spec.drain, let process = activity.process,
-            let commands = commands(host)
+            let command = pingOff(host, process)
         else { return }
         let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
         // The surveyed process has the latch. Another fails for a reason of its own, which may pass.
@@ -58,7 +58,7 @@ extension Rollout {
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)
         } else if catches {
             // No answer here may still be one at the balancer, whose way is another.
-            send(host, commands.pingOff(process), .signalling, &turn)
+            send(host, command, .signalling, &turn)
         } else {
             fail(
                 host,

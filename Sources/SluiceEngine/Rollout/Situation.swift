@@ -75,7 +75,8 @@ struct Situation {
         let current = seen.currentRelease.map { ", current is \($0)" } ?? ""
         let step = value.step.map { ", '\($0.rawValue)' had begun" } ?? ""
         let path = plan.spec.healthChecks.first?.path ?? "/ping"
-        return "\(process), \(path) answers \(probe.text)\(current)\(step)"
+        let timer = seen.timer?.deed.map { ", \($0)" } ?? ""
+        return "\(process), \(path) answers \(probe.text)\(current)\(step)\(timer)"
     }
 
     var verdict: Verdict {
@@ -99,6 +100,7 @@ struct Situation {
         guard value.owesReadmission else {
             return .goOn("nothing was done to it yet", undone: inHand + Self.again)
         }
+        if isBackByTimer { return .fail("it serves on the release that it had", .watch) }
         if reached(.activate) { return afterTheMove }
         if reached(.stop) { return whileStopping }
         return whileDrained
@@ -166,6 +168,11 @@ struct Situation {
         }
     }
 
+    /// Its dead-man timer has brought it back, and so it is.
+    private var isBackByTimer: Bool {
+        seen.timer?.state == .restored && seen.currentRelease == previous && isBackInService
+    }
+
     private var isBackInService: Bool { found == .another && answer == .passing }
 
     private var hasRebooted: Bool { plan.baseline?.process.bootID != seen.bootID }
@@ -180,7 +187,8 @@ struct Situation {
         guard value.owesReadmission || value.done.contains(.readmit) else {
             return .finish("nothing was done to it", .untouched)
         }
-        let isPrevious = seen.currentRelease == previous && !reached(.start)
+        let isPrevious =
+            seen.currentRelease == previous && (!reached(.start) || isBackByTimer)
         if found != .nothing, answer == .passing, isPrevious {
             return .fail("it serves on the release that it had", .watch)
         }
@@ -193,7 +201,9 @@ struct Situation {
         if isWhole, found != .nothing { return .goOn("it is back in service") }
         let onPrevious =
             seen.currentRelease == previous && found == .another && !hasStoppedIt && !isOfNewRelease
-        if onPrevious, reached(.start) || (answer == .passing && !startedBeforeTheMove) {
+        if onPrevious,
+            reached(.start) || (answer == .passing && (!startedBeforeTheMove || isBackByTimer))
+        {
             return .goOn(
                 "the release that it had runs again", done: through(.start),
                 undone: [.verify, .readmit])

@@ -22,6 +22,8 @@ package struct Surveyor: Sendable {
         package var held: [String: [HeldRelease]] = [:]
         /// In the order of the hosts.
         package var problems: [SurveyProblem] = []
+        /// What dead-man timers say, by host.
+        package var timers: [String: DeadManReport] = [:]
     }
 
     /// - Parameters:
@@ -56,6 +58,7 @@ package struct Surveyor: Sendable {
             findings.baselines[spec.target.name] = answer.baseline
             if answer.baseline != nil { findings.held[spec.target.name] = answer.held }
             findings.problems += answer.problems
+            findings.timers[spec.target.name] = answer.timer
         }
         return findings
     }
@@ -64,6 +67,7 @@ package struct Surveyor: Sendable {
         var baseline: HostBaseline?
         var held: [HeldRelease] = []
         var problems: [SurveyProblem] = []
+        var timer: DeadManReport?
 
         init(_ baseline: HostBaseline?, _ held: [HeldRelease], _ problems: [SurveyProblem]) {
             self.baseline = baseline
@@ -110,7 +114,9 @@ package struct Surveyor: Sendable {
                 report: report, spec: spec, release: release, pushes: pushes)
             let (baseline, problems) = reading.verdict(
                 probe: probe ?? ProbeResult(verdict: .unknown, error: "not asked", took: .zero))
-            return Answer(baseline, reading.held, problems)
+            var answer = Answer(baseline, reading.held, problems)
+            answer.timer = DeadManReport(report)
+            return answer
         case .failed(let status, let message):
             return Answer(SurveyReading.failed(spec, status: status, message: message))
         case .unknown(let reason):

@@ -9,16 +9,19 @@ package struct HostStatusRow: Sendable, Hashable {
     package var health: ProbeResult?
     /// What else is worth knowing: a failure to connect, a process older than its release.
     package var note: String?
+    /// What its dead-man timer does or did.
+    package var timer: String?
 
     package init(
         host: String, release: String? = nil, process: ProcessIdentity? = nil,
-        health: ProbeResult? = nil, note: String? = nil
+        health: ProbeResult? = nil, note: String? = nil, timer: String? = nil
     ) {
         self.host = host
         self.release = release
         self.process = process
         self.health = health
         self.note = note
+        self.timer = timer
     }
 }
 
@@ -49,9 +52,10 @@ package enum StatusTable {
         page.blank()
         // Below the table: a sentence in a column would push every line out of the window.
         for row in rows {
-            guard let note = row.note else { continue }
-            page.wrapped(
-                "\(row.host): \(note)", indent: 0, hanging: 2, tone: .warning, width: width)
+            for text in [row.note, row.timer].compactMap(\.self) {
+                page.wrapped(
+                    "\(row.host): \(text)", indent: 0, hanging: 2, tone: .warning, width: width)
+            }
         }
         page.blank()
         page.wrapped(

@@ -93,7 +93,8 @@ struct StatusCommand: AsyncParsableCommand {
             return HostStatusRow(
                 host: name, release: baseline?.release, process: baseline?.process,
                 health: probes[name],
-                note: problems.isEmpty ? nil : problems.joined(separator: "; "))
+                note: problems.isEmpty ? nil : problems.joined(separator: "; "),
+                timer: findings.timers[name]?.summary)
         }
     }
 }
