@@ -92,6 +92,8 @@ extension RemoteCommands {
         }
         let id = Shell.quote(release.id)
         let sha256 = Shell.quote(release.sha256)
+        // Whatever the power does, a release's name stands for files that are on the disk: they go
+        // there before it does. A `sync` older than 2015 knows no -f, and takes all disks.
         return command(
             .unpack, .change,
             """
@@ -108,10 +110,11 @@ extension RemoteCommands {
               echo "the release is on the host already, with other content" >&2
               rm -rf "$new" "$part"; exit \(ScriptStatus.releaseConflict)
             }
-            echo \(sha256) > "$new"/\(Self.digestFile) && mv -T "$new" \(id) && rm -f "$part" || {
+            keep() { sync -f "$1" 2>/dev/null || sync; }
+            echo \(sha256) > "$new"/\(Self.digestFile) && keep "$new" && \
+            mv -T "$new" \(id) && keep \(id) && rm -f "$part" || {
               status=$?; rm -rf "$new" "$part"; exit $status
             }
-            sync \(id)/\(Self.digestFile) 2>/dev/null || :
             """,
             deadline: .seconds(300), purpose: "check the SHA-256 on the host, unpack, rename")
     }
@@ -237,8 +240,8 @@ extension RemoteCommands {
             """
             \(observeProcess)
             missing=
-            for t in awk sed cut grep ls tr readlink stat df sha256sum tar mv ln mkdir rm cat date\
-            \(unpackTools); do
+            for t in awk sed cut grep ls tr readlink stat df sha256sum tar mv ln mkdir rm cat date \
+            sync\(unpackTools); do
               command -v $t >/dev/null 2>&1 || missing="$missing $t"
             done
             mv --help 2>&1 | grep -qe -T || missing="$missing mv(-T)"
