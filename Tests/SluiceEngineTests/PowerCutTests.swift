@@ -109,4 +109,49 @@ import Testing
         #expect(whole.status == 0 && whole.errors.isEmpty, "\(whole)")
         #expect(pushed.hasWhole("v2", in: pushed.releases))
     }
+
+    // MARK: Prune
+
+    /// A release that is half deleted has no name any more; the next prune deletes the rest.
+    @Test(arguments: HostShell.all) func halfADeletionIsNoRelease(shell: HostShell) async throws {
+        let host = try LockedHost(shell)
+        let releases = host.root + "/releases"
+        func place(_ name: String, age: Int) throws {
+            let directory = releases + "/" + name
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: true)
+            try Data("x".utf8).write(to: URL(filePath: directory + "/program"))
+            let record = directory + "/" + RemoteCommands.digestFile
+            try Data("aa\n".utf8).write(to: URL(filePath: record))
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: Double(-age))],
+                ofItemAtPath: record)
+        }
+        try place("v2", age: 10)
+        try place("v1", age: 20)
+        try place("v0", age: 30)
+        try FileManager.default.createSymbolicLink(
+            atPath: host.root + "/current", withDestinationPath: "releases/v2")
+        var spec = host.commands.spec
+        spec.artifact.keep = 1
+        let commands = RemoteCommands(spec: spec, release: host.commands.release)
+        #expect(try await host.run(commands.lock(), Self.claim).status == 0)
+
+        let rm = """
+            rm() {
+              case "$*" in *v1) command rm "$2/program"; exit 99 ;; *) command rm "$@" ;; esac
+            }
+            """
+        let prune = commands.prune(previous: nil)
+        _ = try await host.run(command(prune, with: rm), Self.claim)
+        #expect(
+            !FileManager.default.fileExists(atPath: releases + "/v1/program"),
+            "the deletion did not begin")
+        #expect(try await held(host, commands) == ["v2", "v0"])
+
+        let again = try await host.run(prune, Self.claim)
+        #expect(again.status == 0 && again.errors.isEmpty, "\(again)")
+        #expect(again.report["gone"] == " v0")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: releases) == ["v2"])
+    }
 }
