@@ -71,6 +71,17 @@ extension SystemTests {
             #expect(history.output.contains("v2 (rollback)"), "\(history)")
             let show = try await fleet.show()
             #expect(show.output.contains("rollback to release v2"), "\(show)")
+            try await oneForward(fleet)
+        }
+
+        /// What was done to another host since says nothing of these.
+        private func oneForward(_ fleet: Fleet) async throws {
+            let one = try await fleet.rollingBack(["--yes", "--to", "v3", "--limit", "node1"])
+            #expect(one.status == 0, "\(one)")
+            let others = try await fleet.rollingBack(["--check", "--limit", "!node1"])
+            #expect(
+                others.output.contains("Nothing to do: all 2 hosts are on release v2"),
+                "\(others)")
         }
 
         // MARK: Refusals
@@ -141,7 +152,8 @@ extension SystemTests {
             let state = ["--state", fleet.directory + "/another-state"]
             let outcome = try await SluiceProgram.run(
                 ["rollback"] + fleet.inputs + state + ["--check", "--yes"])
-            expectRefused(fleet, outcome, "no rollout of pingd", "all 3 hosts hold")
+            expectRefused(
+                fleet, outcome, "no rollout of pingd on any of these hosts", "all 3 hosts hold")
             let line = try #require(
                 outcome.errors.split(separator: "\n").first { $0.contains("--to v2") })
             #expect(!line.contains("--yes"))

@@ -44,21 +44,17 @@ struct RollbackMaker {
         var (inputs, warnings) = try loader.inputs(for: template)
         inputs.goBack(to: wanted ?? "release", fileName: "artifact")
         let specs = try template.resolve(inputs).play.hosts
+        let history = try await ReleaseHistory(of: specs, in: stateDirectory)
+        let findings = try await look(at: specs, hosts, prober)
+        let seen = specs.map { findings.host($0) }
         let service = specs.first?.service.name ?? ""
-        let history = try await ReleaseHistory(of: service, in: stateDirectory)
-        let findings = try await Survey.look(
-            at: specs, for: ReleaseArtifact(held: wanted ?? "none", sha256: ""), pushes: false,
-            hosts: hosts, prober: prober,
-            forks: loader.settings.forks(loader.options.connection.forks))
-        let seen = specs.map { findings.host($0.target.name) }
         let id = try wanted ?? before(seen, history, service)
         let known = try await history.release(id)
-        let target = try target(id, journalled: known?.sha256, seen)
-
         let fileName = known.flatMap { $0.fileName.isEmpty ? nil : $0.fileName }
         inputs.goBack(to: id, fileName: fileName)
         let resolved = try template.resolve(inputs)
         warnings += resolved.warnings
+        let target = try target(id, journalled: known?.sha256, seen)
         let plan = try Planner.plan(
             .init(
                 play: resolved.play,
@@ -72,6 +68,15 @@ struct RollbackMaker {
             alternative: choice(seen, but: id).map { "To go to another release, " + $0 })
     }
 
+    private func look(
+        at specs: [HostSpec], _ hosts: SSHHosts, _ prober: ServiceProber
+    ) async throws -> Surveyor.Findings {
+        try await Survey.look(
+            at: specs, for: ReleaseArtifact(held: wanted ?? "none", sha256: ""), pushes: false,
+            hosts: hosts, prober: prober,
+            forks: loader.settings.forks(loader.options.connection.forks))
+    }
+
     /// The release before the last deploy.
     private func before(
         _ hosts: [RollbackTarget.Host], _ history: ReleaseHistory, _ service: String
@@ -82,7 +87,7 @@ struct RollbackMaker {
             throw CommandFailure(
                 "rollback-unknown",
                 "which release to go back to is not known: the journal in \(stateDirectory) has no "
-                    + "rollout of \(service)", remedy: choiceOrDeploy(hosts))
+                    + "rollout of \(service) on any of these hosts", remedy: choiceOrDeploy(hosts))
         case .differs(let groups):
             let last = history.last.first.map { $0.release.id } ?? ""
             let list = groups.map { group in
@@ -138,9 +143,10 @@ struct RollbackMaker {
 }
 
 extension Surveyor.Findings {
-    fileprivate func host(_ name: String) -> RollbackTarget.Host {
-        RollbackTarget.Host(
-            name: name, current: baselines[name]?.release, held: held[name] ?? [],
+    fileprivate func host(_ spec: HostSpec) -> RollbackTarget.Host {
+        let name = spec.target.name
+        return RollbackTarget.Host(
+            spec, current: baselines[name]?.release, held: held[name] ?? [],
             names: baselines[name]?.releases ?? [])
     }
 
