@@ -92,6 +92,7 @@ extension SystemTests {
                 try await usage(fleet)
                 try await unknownReleases(fleet)
                 try await anotherJournal(fleet)
+                try await anotherPidfile(fleet)
                 let saved = fleet.directory + "/back.json"
                 let plan = try await fleet.rollback(
                     "plan", ["--out", saved, "--detailed-exitcode"])
@@ -164,6 +165,26 @@ extension SystemTests {
                 ["rollback"] + fleet.inputs + state + ["-e", "word=geheim"])
             expectRefused(fleet, secret, "(the same command) --to v2")
             #expect(!secret.text.contains("geheim"))
+        }
+
+        /// Rule S2: a host is cleared by what the plan says, not by what the release's name was
+        /// before it was known.
+        private func anotherPidfile(_ fleet: Fleet) async throws {
+            for node in fleet.nodes {
+                let file = node.root + "/run/pingd.pid"
+                try FileManager.default.copyItem(atPath: file, toPath: file + ".release")
+            }
+            try fleet.prepare(
+                artifact: "/nowhere.tar.gz",
+                overrides: [
+                    "service.pidfile": "\"{{ app_root }}/run/{{ app }}.pid.{{ release }}\""
+                ])
+            let outcome = try await fleet.rollingBack(["--check"])
+            expectRefused(fleet, outcome, "pingd.pid.v2 names no live process")
+            for node in fleet.nodes {
+                try FileManager.default.removeItem(atPath: node.root + "/run/pingd.pid.release")
+            }
+            try fleet.prepare(artifact: "/nowhere/{{ build }}.tar.gz")
         }
 
         private func missing(_ fleet: Fleet, _ saved: String) async throws {

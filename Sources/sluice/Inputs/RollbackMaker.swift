@@ -45,8 +45,8 @@ struct RollbackMaker {
         inputs.goBack(to: wanted ?? "release", fileName: "artifact")
         let specs = try template.resolve(inputs).play.hosts
         let history = try await ReleaseHistory(of: specs, in: stateDirectory)
-        let findings = try await look(at: specs, hosts, prober)
-        let seen = specs.map { findings.host($0) }
+        var findings = try await look(at: specs, hosts, prober)
+        var seen = specs.map { findings.host($0) }
         let service = specs.first?.service.name ?? ""
         let id = try wanted ?? before(seen, history, service)
         let known = try await history.release(id)
@@ -54,6 +54,10 @@ struct RollbackMaker {
         inputs.goBack(to: id, fileName: fileName)
         let resolved = try template.resolve(inputs)
         warnings += resolved.warnings
+        if try areOthers(resolved.play.hosts, than: specs, id) {
+            findings = try await look(at: resolved.play.hosts, hosts, prober)
+            seen = resolved.play.hosts.map { findings.host($0) }
+        }
         let target = try target(id, journalled: known?.sha256, seen)
         let plan = try Planner.plan(
             .init(
@@ -75,6 +79,24 @@ struct RollbackMaker {
             at: specs, for: ReleaseArtifact(held: wanted ?? "none", sha256: ""), pushes: false,
             hosts: hosts, prober: prober,
             forks: loader.settings.forks(loader.options.connection.forks))
+    }
+
+    /// Whether the survey, made before the release was known, looked at anything else than what the
+    /// plan is of.
+    private func areOthers(
+        _ planned: [HostSpec], than seen: [HostSpec], _ id: String
+    ) throws -> Bool {
+        for (planned, seen) in zip(planned, seen)
+        where RollbackTarget.Place(planned) != RollbackTarget.Place(seen) {
+            throw CommandFailure(
+                "rollback-unsettled",
+                "where the releases of \(planned.target.name) lie depends on the release: at "
+                    + "\(planned.artifact.root) on \(planned.target.address) with \(id)",
+                remedy:
+                    "leave 'release' and 'artifact' out of artifact.root and of what says how to "
+                    + "reach the host")
+        }
+        return !planned.elementsEqual(seen) { $0.isSurveyed(as: $1) }
     }
 
     /// The release before the last deploy.
