@@ -13,7 +13,7 @@ import Testing
     ) -> Host {
         let held = held.map { HeldRelease(id: $0.key, sha256: $0.value) }
         return Host(
-            name: name, current: current, held: held,
+            Sample.spec(name), current: current, held: held,
             names: (held.map(\.id) + others).sorted())
     }
 
@@ -162,5 +162,60 @@ import Testing
                 == .differs([
                     .init(release: "v2", hosts: ["h1"]), .init(release: nil, hosts: ["h2"]),
                 ]))
+    }
+
+    // MARK: Other hosts of the same names
+
+    /// Two inventories, one journal: the same names, the same service.
+    private func moved(_ plan: Plan, _ change: (inout HostSpec) -> Void) -> Plan {
+        var plan = plan
+        for index in plan.hosts.indices { change(&plan.hosts[index].spec) }
+        return plan
+    }
+
+    @Test(
+        arguments: [
+            { $0.target.address = "10.9.9.9" }, { $0.target.port = 2222 },
+            { $0.target.jumps = [HostTarget(name: "gate", address: "gate")] },
+            { $0.artifact.root = "/srv/other" },
+        ] as [@Sendable (inout HostSpec) -> Void])
+    func anotherInventorysRolloutIsPassedOver(
+        elsewhere: @Sendable (inout HostSpec) -> Void
+    ) throws {
+        let mine = try rollout(to: "v3", ["h1": "v2", "h2": "v2"])
+        let other = moved(try rollout(to: "v4", ["h1": "v3", "h2": "v3"]), elsewhere)
+        #expect(before([other, mine], ["h1": "v3", "h2": "v3"]) == .release("v2"))
+        // Of the same release: its baseline is not theirs.
+        let alike = moved(try rollout(to: "v3", ["h1": "v1", "h2": "v1"]), elsewhere)
+        #expect(before([alike, mine], ["h1": "v3", "h2": "v3"]) == .release("v2"))
+        #expect(before([other], ["h1": "v3", "h2": "v3"]) == .unknown)
+        let back = moved(try rollout(to: "v3", ["h1": "v4"], isRollback: true), elsewhere)
+        #expect(before([back], ["h1": "v3"]) == .unknown)
+    }
+
+    /// The same host under another name, or as another user, is the same host.
+    @Test func aHostThatWasRenamed() throws {
+        let last = moved(try rollout(to: "v3", ["old": "v2"])) {
+            $0.target.address = "h1"
+            $0.target.user = "root"
+        }
+        #expect(before([last], ["h1": "v3"]) == .release("v2"))
+    }
+
+    /// Hosts that had no part in it have no past there: to stay is no answer.
+    @Test func aRolloutOfOtherHosts() throws {
+        let canary = try rollout(to: "v4", ["h1": "v3"])
+        let fleet = try rollout(to: "v3", ["h1": "v2", "h2": "v2", "h3": "v2"])
+        #expect(before([canary], ["h2": "v3", "h3": "v3"]) == .unknown)
+        #expect(before([canary, fleet], ["h2": "v3", "h3": "v3"]) == .release("v2"))
+        // With the canary among them it is the canary's way back.
+        #expect(before([canary], ["h1": "v4", "h2": "v3"]) == .release("v3"))
+    }
+
+    /// Deployed by force, and moved by somebody since.
+    @Test func whereAMovedHostStandsIsNoAnswer() throws {
+        let forced = try rollout(to: "v3", ["h1": "v3"])
+        #expect(
+            before([forced], ["h1": "v9"]) == .differs([.init(release: nil, hosts: ["h1"])]))
     }
 }

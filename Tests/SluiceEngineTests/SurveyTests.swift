@@ -312,4 +312,22 @@ import Testing
             ])
         #expect(commands.allSatisfy { $0.effect == .read })
     }
+
+    /// Rule S2: what was seen with other words in the playbook clears nothing, but the waits and
+    /// the artifact's own place are not looked at.
+    @Test func whatASurveyIsGoodFor() {
+        let seen = Sample.spec("h1")
+        func isSurveyed(_ change: (inout HostSpec) -> Void) -> Bool {
+            Sample.spec("h1", change: change).isSurveyed(as: seen)
+        }
+        #expect(isSurveyed { _ in })
+        #expect(isSurveyed { $0.artifact.source = "other.tar" })
+        #expect(isSurveyed { $0.soak = .seconds(1) })
+        #expect(!isSurveyed { $0.target.address = "other" })
+        #expect(!isSurveyed { $0.target.become = Become() })
+        #expect(!isSurveyed { $0.service.pidfile = "/other.pid" })
+        #expect(!isSurveyed { $0.artifact.root = "/other" })
+        #expect(!isSurveyed { $0.healthChecks[0].path = "/other" })
+        #expect(!isSurveyed { $0.drain.signal = "HUP" })
+    }
 }

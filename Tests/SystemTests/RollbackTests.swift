@@ -71,6 +71,17 @@ extension SystemTests {
             #expect(history.output.contains("v2 (rollback)"), "\(history)")
             let show = try await fleet.show()
             #expect(show.output.contains("rollback to release v2"), "\(show)")
+            try await oneForward(fleet)
+        }
+
+        /// What was done to another host since says nothing of these.
+        private func oneForward(_ fleet: Fleet) async throws {
+            let one = try await fleet.rollingBack(["--yes", "--to", "v3", "--limit", "node1"])
+            #expect(one.status == 0, "\(one)")
+            let others = try await fleet.rollingBack(["--check", "--limit", "!node1"])
+            #expect(
+                others.output.contains("Nothing to do: all 2 hosts are on release v2"),
+                "\(others)")
         }
 
         // MARK: Refusals
@@ -81,6 +92,7 @@ extension SystemTests {
                 try await usage(fleet)
                 try await unknownReleases(fleet)
                 try await anotherJournal(fleet)
+                try await anotherPidfile(fleet)
                 let saved = fleet.directory + "/back.json"
                 let plan = try await fleet.rollback(
                     "plan", ["--out", saved, "--detailed-exitcode"])
@@ -141,7 +153,8 @@ extension SystemTests {
             let state = ["--state", fleet.directory + "/another-state"]
             let outcome = try await SluiceProgram.run(
                 ["rollback"] + fleet.inputs + state + ["--check", "--yes"])
-            expectRefused(fleet, outcome, "no rollout of pingd", "all 3 hosts hold")
+            expectRefused(
+                fleet, outcome, "no rollout of pingd on any of these hosts", "all 3 hosts hold")
             let line = try #require(
                 outcome.errors.split(separator: "\n").first { $0.contains("--to v2") })
             #expect(!line.contains("--yes"))
@@ -152,6 +165,26 @@ extension SystemTests {
                 ["rollback"] + fleet.inputs + state + ["-e", "word=geheim"])
             expectRefused(fleet, secret, "(the same command) --to v2")
             #expect(!secret.text.contains("geheim"))
+        }
+
+        /// Rule S2: a host is cleared by what the plan says, not by what the release's name was
+        /// before it was known.
+        private func anotherPidfile(_ fleet: Fleet) async throws {
+            for node in fleet.nodes {
+                let file = node.root + "/run/pingd.pid"
+                try FileManager.default.copyItem(atPath: file, toPath: file + ".release")
+            }
+            try fleet.prepare(
+                artifact: "/nowhere.tar.gz",
+                overrides: [
+                    "service.pidfile": "\"{{ app_root }}/run/{{ app }}.pid.{{ release }}\""
+                ])
+            let outcome = try await fleet.rollingBack(["--check"])
+            expectRefused(fleet, outcome, "pingd.pid.v2 names no live process")
+            for node in fleet.nodes {
+                try FileManager.default.removeItem(atPath: node.root + "/run/pingd.pid.release")
+            }
+            try fleet.prepare(artifact: "/nowhere/{{ build }}.tar.gz")
         }
 
         private func missing(_ fleet: Fleet, _ saved: String) async throws {

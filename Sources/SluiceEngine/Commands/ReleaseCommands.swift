@@ -4,6 +4,8 @@ package import SluiceModel
 extension RemoteCommands {
     /// The record of the archive that a release came from, inside its directory.
     static let digestFile = ".sluice-sha256"
+    /// What begins the name of a release that is being deleted.
+    static let deleted = "./.sluice-gone."
 
     var directory: String { Shell.quote(artifact.directory(of: release.id)) }
     /// The names that a release has in the releases directory while it is not whole.
@@ -92,6 +94,8 @@ extension RemoteCommands {
         }
         let id = Shell.quote(release.id)
         let sha256 = Shell.quote(release.sha256)
+        // The files are on the disk before the release's name: a power cut leaves whole ones. A
+        // `sync` older than 2015 knows no -f, and takes all disks.
         return command(
             .unpack, .change,
             """
@@ -108,10 +112,11 @@ extension RemoteCommands {
               echo "the release is on the host already, with other content" >&2
               rm -rf "$new" "$part"; exit \(ScriptStatus.releaseConflict)
             }
-            echo \(sha256) > "$new"/\(Self.digestFile) && mv -T "$new" \(id) && rm -f "$part" || {
+            keep() { sync -f "$1" 2>/dev/null || sync; }
+            echo \(sha256) > "$new"/\(Self.digestFile) && keep "$new" && \
+            mv -T "$new" \(id) && keep \(id) && rm -f "$part" || {
               status=$?; rm -rf "$new" "$part"; exit $status
             }
-            sync \(id)/\(Self.digestFile) 2>/dev/null || :
             """,
             deadline: .seconds(300), purpose: "check the SHA-256 on the host, unpack, rename")
     }
@@ -189,7 +194,9 @@ extension RemoteCommands {
     }
 
     /// Deletes the oldest releases beyond `keep`, by the time of their push: never the new one,
-    /// its predecessor or what `current` points at, never what Sluice did not put there.
+    /// its predecessor or what `current` points at, never what Sluice did not put there. A release
+    /// loses its name first, by one rename, and then its files: what is cut off half-way would
+    /// else still have its record. The rest is deleted the next time.
     package func prune(previous: String?) -> RemoteCommand {
         var kept = [release.id]
         if let previous, previous != release.id { kept.append(previous) }
@@ -199,6 +206,7 @@ extension RemoteCommands {
             .prune, .change,
             """
             cd \(releases) 2>/dev/null || exit 0
+            rm -rf \(Self.deleted)*
             current=$(readlink \(Shell.quote(artifact.currentLink)))
             ls -1td ./*/\(Self.digestFile) 2>/dev/null | {
               n=0; gone=
@@ -208,7 +216,7 @@ extension RemoteCommands {
             continue ;; esac
                 [ -f "./$r/\(Self.digestFile)" ] && [ ! -L "./$r" ] || continue
                 n=$((n + 1)); [ $n -gt \(others) ] || continue
-                rm -rf "./$r" && gone="$gone $r"
+                mv -T "./$r" "\(Self.deleted)$r" && rm -rf "\(Self.deleted)$r" && gone="$gone $r"
               done
               printf 'sluice\\tgone=%s\\n' "$gone"
             }
@@ -237,8 +245,8 @@ extension RemoteCommands {
             """
             \(observeProcess)
             missing=
-            for t in awk sed cut grep ls tr readlink stat df sha256sum tar mv ln mkdir rm cat date\
-            \(unpackTools); do
+            for t in awk sed cut grep ls tr readlink stat df sha256sum tar mv ln mkdir rm cat date \
+            sync\(unpackTools); do
               command -v $t >/dev/null 2>&1 || missing="$missing $t"
             done
             mv --help 2>&1 | grep -qe -T || missing="$missing mv(-T)"

@@ -5,9 +5,27 @@ package struct RollbackTarget: Sendable, Hashable {
     package var id: String
     package var sha256: String
 
+    /// Where a host's releases lie. Another inventory may give its name, and the service's, to
+    /// another machine.
+    package struct Place: Sendable, Hashable {
+        private var address: String
+        private var port: Int
+        /// The same address behind another gateway is another machine.
+        private var gateways: [String]
+        private var root: String
+
+        package init(_ spec: HostSpec) {
+            address = spec.target.address
+            port = spec.target.port
+            gateways = spec.target.jumps.map { "\($0.address):\($0.port)" }
+            root = spec.artifact.root
+        }
+    }
+
     /// What the survey saw of a host, as far as it matters here.
     package struct Host: Sendable, Hashable {
         package var name: String
+        package var place: Place
         /// The release that `current` points at.
         package var current: String?
         /// Releases that Sluice put there, the newest push first.
@@ -16,9 +34,10 @@ package struct RollbackTarget: Sendable, Hashable {
         package var names: [String]
 
         package init(
-            name: String, current: String?, held: [HeldRelease], names: [String]
+            _ spec: HostSpec, current: String?, held: [HeldRelease], names: [String]
         ) {
-            self.name = name
+            name = spec.target.name
+            place = Place(spec)
             self.current = current
             self.held = held
             self.names = names
@@ -98,7 +117,7 @@ package struct RollbackTarget: Sendable, Hashable {
         case release(String)
         /// Not the same on all hosts: the hosts by release, `nil` where the journal does not say.
         case differs([Group])
-        /// The journal has no rollout of the service.
+        /// The journal has no rollout of the service to any of the hosts.
         case unknown
 
         package struct Group: Sendable, Hashable {
@@ -107,10 +126,18 @@ package struct RollbackTarget: Sendable, Hashable {
         }
     }
 
-    /// - Parameter plans: Of the last rollouts of the service, the newest first: the last
+    /// Whether the plan's rollout was to change one of these hosts. What else the service's name
+    /// stands for in the journal, another inventory's say, is none of their past.
+    package static func concerns(_ plan: Plan, _ places: Set<Place>) -> Bool {
+        plan.hostsToDeploy.contains { places.contains(Place($0.spec)) }
+    }
+
+    /// - Parameter plans: Of the last rollouts that concern the hosts, the newest first: the last
     ///   rollback, if that was the last rollout, or else the deploys of the last release, which
     ///   may have been begun more than once.
     package static func before(_ plans: [Plan], hosts: [Host]) -> Before {
+        let places = Set(hosts.map(\.place))
+        let plans = plans.filter { concerns($0, places) }
         guard let last = plans.first else { return .unknown }
         var groups: [Before.Group] = []
         for host in hosts {
@@ -129,7 +156,7 @@ package struct RollbackTarget: Sendable, Hashable {
 
     /// Whoever rolls back twice means the same: never back to what they rolled away from.
     private static func target(of rollback: Plan, for host: Host) -> String? {
-        let left = rollback.host(host.name)?.baseline?.release
+        let left = baseline(of: host, in: rollback)?.release
         let isKnown =
             host.current == rollback.release.id || host.current == left
             || (left == nil && rollback.releasesBefore.contains { $0 == host.current })
@@ -138,12 +165,16 @@ package struct RollbackTarget: Sendable, Hashable {
     }
 
     private static func before(_ release: String, _ plans: [Plan], _ host: Host) -> String? {
+        let seen = plans.compactMap { baseline(of: host, in: $0)?.release }
         // A plan in which the host had the release already says nothing: an earlier attempt may.
-        let before = plans.compactMap { $0.host(host.name)?.baseline?.release }
-            .first { $0 != release }
+        let before = seen.first { $0 != release }
         if host.current == release { return before }
-        // It had no part in the deploys, or was brought back by them, and stays where it is; or
+        // It had no part in the deploys, or was brought back by them, and stays where it is; else
         // somebody has moved it since.
-        return before == nil || before == host.current ? host.current : nil
+        return seen.isEmpty || before == host.current ? host.current : nil
+    }
+
+    private static func baseline(of host: Host, in plan: Plan) -> HostBaseline? {
+        plan.hosts.first { Place($0.spec) == host.place }?.baseline
     }
 }

@@ -132,3 +132,15 @@ package struct Surveyor: Sendable {
         }
     }
 }
+
+extension HostSpec {
+    /// Whether a survey with the other's words clears this one as well (rule S2). Where the bytes
+    /// come from is not looked at, nor are the waits.
+    package func isSurveyed(as other: HostSpec) -> Bool {
+        var (artifact, others) = (artifact, other.artifact)
+        artifact.source = ""
+        others.source = ""
+        return target == other.target && service == other.service && artifact == others
+            && healthChecks == other.healthChecks && drain.signal == other.drain.signal
+    }
+}

@@ -1,24 +1,30 @@
+import SluiceEngine
 import SluiceJournal
 import SluiceModel
 
-/// What the journal knows of a service's releases.
+/// What the journal knows of a service's releases on some hosts: rollouts that were to change none
+/// of them are passed over, such as those of a service of this name in another inventory.
 struct ReleaseHistory {
     /// Of the last rollouts: the last rollback alone, or the deploys of the last release, the
     /// newest first. See `RollbackTarget.before`.
     let last: [Plan]
     private let journal: Journal
     private let rollouts: [RolloutSummary]
+    private let places: Set<RollbackTarget.Place>
 
     /// How many rollouts are looked through; nobody goes back further.
     private static let depth = 1000
 
-    init(of service: String, in directory: String) async throws {
+    init(of specs: [HostSpec], in directory: String) async throws {
         journal = try Journal(readingOnly: directory)
-        let rollouts = try await journal.rollouts(limit: Self.depth, service: service)
+        let rollouts = try await journal.rollouts(
+            limit: Self.depth, service: specs.first?.service.name ?? "")
         self.rollouts = rollouts
+        places = Set(specs.map(RollbackTarget.Place.init))
         var last: [Plan] = []
-        for rollout in rollouts.prefix(while: { $0.release == rollouts[0].release }) {
+        for rollout in rollouts where last.isEmpty || rollout.release == last[0].release.id {
             let plan = try await journal.plan(of: rollout.rollout)
+            guard RollbackTarget.concerns(plan, places) else { continue }
             guard !plan.isRollback || last.isEmpty else { break }
             last.append(plan)
             if plan.isRollback { break }
@@ -44,7 +50,9 @@ struct ReleaseHistory {
     func release(_ id: String) async throws -> ReleaseArtifact? {
         var found: ReleaseArtifact?
         for rollout in rollouts where rollout.release == id {
-            let release = try await journal.plan(of: rollout.rollout).release
+            let plan = try await journal.plan(of: rollout.rollout)
+            guard RollbackTarget.concerns(plan, places) else { continue }
+            let release = plan.release
             guard let known = found else {
                 found = release
                 if release.fileName.isEmpty { continue }

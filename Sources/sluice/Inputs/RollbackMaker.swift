@@ -44,22 +44,22 @@ struct RollbackMaker {
         var (inputs, warnings) = try loader.inputs(for: template)
         inputs.goBack(to: wanted ?? "release", fileName: "artifact")
         let specs = try template.resolve(inputs).play.hosts
+        let history = try await ReleaseHistory(of: specs, in: stateDirectory)
         let service = specs.first?.service.name ?? ""
-        let history = try await ReleaseHistory(of: service, in: stateDirectory)
         try await history.refuseUnfinished(service)
-        let findings = try await Survey.look(
-            at: specs, for: ReleaseArtifact(held: wanted ?? "none", sha256: ""), pushes: false,
-            hosts: hosts, prober: prober,
-            forks: loader.settings.forks(loader.options.connection.forks))
-        let seen = specs.map { findings.host($0.target.name) }
+        var findings = try await look(at: specs, hosts, prober)
+        var seen = specs.map { findings.host($0) }
         let id = try wanted ?? before(seen, history, service)
         let known = try await history.release(id)
-        let target = try target(id, journalled: known?.sha256, seen)
-
         let fileName = known.flatMap { $0.fileName.isEmpty ? nil : $0.fileName }
         inputs.goBack(to: id, fileName: fileName)
         let resolved = try template.resolve(inputs)
         warnings += resolved.warnings
+        if try areOthers(resolved.play.hosts, than: specs, id) {
+            findings = try await look(at: resolved.play.hosts, hosts, prober)
+            seen = resolved.play.hosts.map { findings.host($0) }
+        }
+        let target = try target(id, journalled: known?.sha256, seen)
         let plan = try Planner.plan(
             .init(
                 play: resolved.play,
@@ -73,6 +73,33 @@ struct RollbackMaker {
             alternative: choice(seen, but: id).map { "To go to another release, " + $0 })
     }
 
+    private func look(
+        at specs: [HostSpec], _ hosts: SSHHosts, _ prober: ServiceProber
+    ) async throws -> Surveyor.Findings {
+        try await Survey.look(
+            at: specs, for: ReleaseArtifact(held: wanted ?? "none", sha256: ""), pushes: false,
+            hosts: hosts, prober: prober,
+            forks: loader.settings.forks(loader.options.connection.forks))
+    }
+
+    /// Whether the survey, made before the release was known, looked at anything else than what the
+    /// plan is of.
+    private func areOthers(
+        _ planned: [HostSpec], than seen: [HostSpec], _ id: String
+    ) throws -> Bool {
+        for (planned, seen) in zip(planned, seen)
+        where RollbackTarget.Place(planned) != RollbackTarget.Place(seen) {
+            throw CommandFailure(
+                "rollback-unsettled",
+                "where the releases of \(planned.target.name) lie depends on the release: at "
+                    + "\(planned.artifact.root) on \(planned.target.address) with \(id)",
+                remedy:
+                    "leave 'release' and 'artifact' out of artifact.root and of what says how to "
+                    + "reach the host")
+        }
+        return !planned.elementsEqual(seen) { $0.isSurveyed(as: $1) }
+    }
+
     /// The release before the last deploy.
     private func before(
         _ hosts: [RollbackTarget.Host], _ history: ReleaseHistory, _ service: String
@@ -83,7 +110,7 @@ struct RollbackMaker {
             throw CommandFailure(
                 "rollback-unknown",
                 "which release to go back to is not known: the journal in \(stateDirectory) has no "
-                    + "rollout of \(service)", remedy: choiceOrDeploy(hosts))
+                    + "rollout of \(service) on any of these hosts", remedy: choiceOrDeploy(hosts))
         case .differs(let groups):
             let last = history.last.first.map { $0.release.id } ?? ""
             let list = groups.map { group in
@@ -139,9 +166,10 @@ struct RollbackMaker {
 }
 
 extension Surveyor.Findings {
-    fileprivate func host(_ name: String) -> RollbackTarget.Host {
-        RollbackTarget.Host(
-            name: name, current: baselines[name]?.release, held: held[name] ?? [],
+    fileprivate func host(_ spec: HostSpec) -> RollbackTarget.Host {
+        let name = spec.target.name
+        return RollbackTarget.Host(
+            spec, current: baselines[name]?.release, held: held[name] ?? [],
             names: baselines[name]?.releases ?? [])
     }
 
