@@ -16,7 +16,9 @@ extension Rollout {
         }
         switch (activity.phase, outcome) {
         case (.pushLock, .succeeded(let report)):
-            if report["busy"] == "1", activity.restarts == 0, let commands = commands(host) {
+            if state.stage != .pushingAhead, let took = report["took"], took != "own" {
+                lostLock(host, "the host's lock was lost while the push was in hand", &turn)
+            } else if report["busy"] == "1", activity.restarts == 0, let commands = commands(host) {
                 activities[host]?.restarts = 1
                 send(host, commands.endUpload(), .pushLockEnd, &turn)
             } else if report["busy"] == "1", let deadline = activity.deadline, turn.now < deadline {
@@ -34,9 +36,10 @@ extension Rollout {
             }
         case (.pushLockEnd, _):
             noteEndedUpload(host, outcome, &turn)
-            send(host, .lock, .pushLock, &turn)
-        case (.pushEnd, .succeeded):
-            send(host, .findRelease, .pushFind, &turn)
+            takePushLock(host, &turn)
+        case (.pushLock, .failed(ScriptStatus.lockHeld, let message))
+        where state.stage != .pushingAhead:
+            lostLock(host, message, &turn)
         case (.pushLock, .failed(ScriptStatus.lockHeld, let message)):
             fail(
                 host, message,
@@ -105,14 +108,18 @@ extension Rollout {
         return true
     }
 
-    /// An upload that was cut off may still be there, and would take away what the next one writes:
-    /// a plan with retries ends it first.
+    /// What was cut off may still run there: an upload would take away what the next one writes,
+    /// and an unpacking would put in place what the next one takes away under it. The lock is taken
+    /// first, which tells; the upload is ended, the rest waited for.
     mutating func pushAgain(_ host: String, _ turn: inout Turn) {
-        if let command = plannedStep(host, .push)?.command(.endUpload) {
-            send(host, command, .pushEnd, &turn)
-        } else {
-            send(host, .findRelease, .pushFind, &turn)
-        }
+        begin(host, until: turn.now + busyLimit(host))
+        activities[host]?.restarts = 0
+        takePushLock(host, &turn)
+    }
+
+    mutating func takePushLock(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(host, commands.lock(), .pushLock, &turn)
     }
 
     mutating func noteEndedUpload(

@@ -75,7 +75,7 @@ extension Rollout {
             // In its turn a host is locked already.
             if state.stage == .pushingAhead {
                 begin(host, until: turn.now + busyLimit(host))
-                send(host, .lock, .pushLock, &turn)
+                takePushLock(host, &turn)
             } else {
                 send(host, .findRelease, .pushFind, &turn)
             }
@@ -148,6 +148,7 @@ extension Rollout {
         neverPassed.remove(host)
         passingSince[host] = nil
         drainedProcess[host] = nil
+        signalUntil[host] = nil
         if value.mayBeLocked { unlock(host, &turn) }
         hostEnded(&turn)
     }
