@@ -22,11 +22,12 @@ import Testing
             case .unpack where end == nil:
                 end = world.now + .seconds(40)
                 return .unknown(reason: "connection lost")
-            case .lock:
-                guard let end else { return nil }
-                if world.now < end { return .succeeded(["took": "own", "busy": "1"]) }
-                world.hosts[host]?.releases["v2"] = "sha-v2"
-                return .succeeded(["took": "own", "busy": "0"])
+            case .observe:
+                guard let end, case .succeeded(var report) = world.answer(host, command, plan)
+                else { return nil }
+                report["busy"] = world.now < end ? "1" : "0"
+                if world.now >= end { world.hosts[host]?.releases["v2"] = "sha-v2" }
+                return .succeeded(report)
             default: return nil
             }
         }
@@ -42,32 +43,13 @@ import Testing
 
     @Test func anUnpackThatNeverEndsIsNotJoined() throws {
         var world = Sample.world(2)
-        var isLost = false
         world.faults = { _, _, command in
-            if command.role == .unpack { isLost = true }
             if command.role == .unpack { return .unknown(reason: "connection lost") }
-            return command.role == .lock && isLost
-                ? .succeeded(["took": "own", "busy": "1"]) : nil
+            return command.role == .observe ? .succeeded(["busy": "1"]) : nil
         }
         let rollout = world.run(try Sample.plan(2))
         #expect(world.violations == [])
         #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
-        #expect(world.sent.filter { $0.role == .preparePush }.count == 1)
-    }
-
-    /// Somebody else has had the host meanwhile.
-    @Test(arguments: ["fresh", "stale"]) func aLockThatWasLostMeanwhileEndsIt(took: String) throws {
-        var world = Sample.world(1)
-        var isLost = false
-        world.faults = { _, _, command in
-            if command.role == .unpack, !isLost {
-                isLost = true
-                return .unknown(reason: "connection lost")
-            }
-            return command.role == .lock && isLost ? .succeeded(["took": took, "busy": "0"]) : nil
-        }
-        let rollout = world.run(try Sample.plan(1))
-        #expect(results(rollout) == ["h1": .needsAttention])
         #expect(world.sent.filter { $0.role == .preparePush }.count == 1)
     }
 

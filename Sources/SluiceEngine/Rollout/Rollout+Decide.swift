@@ -223,7 +223,8 @@ extension Rollout {
             reachedAgain(host, outcome, &turn)
         case .signalling, .restoreInspect, .countRead:
             drainCommandEnded(host, activity, outcome, &turn)
-        case .pushLock, .pushLockEnd, .pushFind, .pushPrepare, .pushReceive, .pushUnpack:
+        case .pushLock, .pushLockEnd, .pushLook, .pushEnd, .pushFind, .pushPrepare, .pushReceive,
+            .pushUnpack:
             pushCommandEnded(host, activity, outcome, &turn)
         case .stopInspect, .stopTerminate, .exitInspect, .stopKill, .activate, .start,
             .startLook:
@@ -236,7 +237,7 @@ extension Rollout {
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
             .observePause, .observeProbe, .observeProbePause, .hookPause, .failureHookPause,
-            .changedProbe, .changedPause, .pushPause, .startLookPause:
+            .changedProbe, .changedPause, .pushPause, .pushLookPause, .startLookPause:
             break
         }
     }
@@ -266,6 +267,7 @@ extension Rollout {
             guard let command = activity.command else { break }
             send(host, command, phase, upload: activity.isUpload, &turn)
         case .pushLockPause: takePushLock(host, &turn)
+        case .pushLookPause: lookBeforePush(host, &turn)
         case .pushPause: pushAgain(host, &turn)
         case .hookPause(let index): runHostHook(host, index, &turn)
         case .failureHookPause(let index): runHostHook(host, index, failure: true, &turn)

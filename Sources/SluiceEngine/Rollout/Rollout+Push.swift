@@ -16,9 +16,7 @@ extension Rollout {
         }
         switch (activity.phase, outcome) {
         case (.pushLock, .succeeded(let report)):
-            if state.stage != .pushingAhead, let took = report["took"], took != "own" {
-                lostLock(host, "the host's lock was lost while the push was in hand", &turn)
-            } else if report["busy"] == "1", activity.restarts == 0, let commands = commands(host) {
+            if report["busy"] == "1", activity.restarts == 0, let commands = commands(host) {
                 activities[host]?.restarts = 1
                 send(host, commands.endUpload(), .pushLockEnd, &turn)
             } else if report["busy"] == "1", let deadline = activity.deadline, turn.now < deadline {
@@ -37,9 +35,11 @@ extension Rollout {
         case (.pushLockEnd, _):
             noteEndedUpload(host, outcome, &turn)
             takePushLock(host, &turn)
-        case (.pushLock, .failed(ScriptStatus.lockHeld, let message))
-        where state.stage != .pushingAhead:
-            lostLock(host, message, &turn)
+        case (.pushLook, .succeeded(let report)):
+            lookedBeforePush(host, activity, isBusy: report["busy"] != "0", &turn)
+        case (.pushEnd, _):
+            noteEndedUpload(host, outcome, &turn)
+            lookBeforePush(host, &turn)
         case (.pushLock, .failed(ScriptStatus.lockHeld, let message)):
             fail(
                 host, message,
@@ -104,17 +104,49 @@ extension Rollout {
                 .init(
                     host: host, step: .push, attempt: value.attempts + 1, of: limit + 1,
                     reason: "the push failed: \(outcome.failureText ?? "")", delay: delay)), &turn)
-        enterPhase(host, .pushPause, &turn) { .timer($0, after: delay) }
+        // Without the lock nothing else can be done.
+        let isLocked = activities[host]?.phase != .pushLock
+        enterPhase(host, .pushPause, &turn, change: { $0.isUncertain = isLocked }) {
+            .timer($0, after: delay)
+        }
         return true
     }
 
     /// What was cut off may still run there: an upload would take away what the next one writes,
-    /// and an unpacking would put in place what the next one takes away under it. The lock is taken
-    /// first, which tells; the upload is ended, the rest waited for.
+    /// and an unpacking would put in place what the next one takes away under it. The upload is ended,
+    /// the rest waited for.
     mutating func pushAgain(_ host: String, _ turn: inout Turn) {
         begin(host, until: turn.now + busyLimit(host))
         activities[host]?.restarts = 0
-        takePushLock(host, &turn)
+        if activities[host]?.isUncertain == true {
+            lookBeforePush(host, &turn)
+        } else {
+            takePushLock(host, &turn)
+        }
+    }
+
+    mutating func lookBeforePush(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(host, commands.observe(), .pushLook, &turn)
+    }
+
+    private mutating func lookedBeforePush(
+        _ host: String, _ activity: Activity, isBusy: Bool, _ turn: inout Turn
+    ) {
+        if !isBusy {
+            activities[host]?.deadline = nil
+            send(host, .findRelease, .pushFind, &turn)
+        } else if activity.restarts == 0, let commands = commands(host) {
+            activities[host]?.restarts = 1
+            send(host, commands.endUpload(), .pushEnd, &turn)
+        } else if let deadline = activity.deadline, turn.now < deadline {
+            progress(host, "what was sent before still runs there", until: deadline, &turn)
+            enterPhase(host, .pushLookPause, &turn) { .timer($0, after: .seconds(1)) }
+        } else {
+            fail(
+                host, "what was sent before still runs on the host",
+                remedy: "end it there, or wait for it", &turn)
+        }
     }
 
     mutating func takePushLock(_ host: String, _ turn: inout Turn) {

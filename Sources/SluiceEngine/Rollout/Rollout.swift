@@ -223,6 +223,8 @@ struct Activity: Sendable, Hashable {
         case pushFind, pushPrepare, pushReceive, pushUnpack
         /// Before the push is begun anew.
         case pushPause
+        /// What was sent before still runs; an upload among it is ended.
+        case pushLook, pushLookPause, pushEnd
         case stopInspect, stopTerminate, exitInspect, exitPause, stopKill
         case activate
         case start
