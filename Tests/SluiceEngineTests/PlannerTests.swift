@@ -55,7 +55,8 @@ import Testing
         let host = try #require(plan(RetryPolicy(retries: 2, delay: .seconds(7))).host("h1"))
         #expect(host.step(.push)?.summary.hasSuffix("; " + words) == true)
         #expect(
-            host.step(.push)?.command(.endUpload)?.condition == "before the push is begun again")
+            host.step(.push)?.command(.endUpload)?.condition
+                == "if it still runs when the push is begun again")
         #expect(host.step(.beforeHost)?.commands.map(\.condition) == [words, words])
         for step in host.steps where ![.push, .beforeHost].contains(step.step) {
             #expect(!step.summary.contains("again if it fails"))

@@ -195,7 +195,7 @@ struct HostPlanner {
         var again: [RemoteCommand] = []
         if spec.artifact.retry != nil {
             var end = commands.endUpload()
-            end.condition = "before the push is begun again"
+            end.condition = "if it still runs when the push is begun again"
             again = [end]
         }
         let there = baseline?.hasRelease ?? false

@@ -169,8 +169,11 @@ extension Rollout {
             reason = text
         case .succeeded, .failed, .unknown: return false
         }
-        let until = activity.retryUntil ?? reconnectEnd(activity, turn)
+        let isForward = state.hosts[host]?.path == .forward
+        let limit = isForward && activity.phase == .signalling ? signalUntil[host] : nil
+        let until = activity.retryUntil ?? limit ?? reconnectEnd(activity, turn)
         guard turn.now < until, state.interrupts < 3 else { return false }
+        if isForward, activity.phase == .signalling { signalUntil[host] = until }
         activities[host]?.retryUntil = until
         activities[host]?.outages += 1
         // While nobody can look, the balancer may find that it passes.
@@ -221,9 +224,12 @@ extension Rollout {
             observed(host, outcome, &turn)
         case .hook, .failureHook:
             hostHookEnded(host, failure: outcome.failureText, &turn)
+        case .reachAgain:
+            reachedAgain(host, outcome, &turn)
         case .signalling, .restoreInspect, .countRead:
             drainCommandEnded(host, activity, outcome, &turn)
-        case .pushLock, .pushLockEnd, .pushFind, .pushPrepare, .pushReceive, .pushUnpack, .pushEnd:
+        case .pushLock, .pushLockEnd, .pushLook, .pushEnd, .pushFind, .pushPrepare, .pushReceive,
+            .pushUnpack:
             pushCommandEnded(host, activity, outcome, &turn)
         case .stopInspect, .stopTerminate, .exitInspect, .stopKill, .activate, .start,
             .startLook:
@@ -236,7 +242,7 @@ extension Rollout {
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
             .observePause, .observeProbe, .observeProbePause, .hookPause, .failureHookPause,
-            .changedProbe, .changedPause, .pushPause, .startLookPause:
+            .changedProbe, .changedPause, .pushPause, .pushLookPause, .startLookPause:
             break
         }
     }
@@ -260,10 +266,13 @@ extension Rollout {
         guard let activity = activities[host] else { return }
         if restoreIfInterrupted(host, &turn) { return }
         switch activity.phase {
+        case .retryPause(.signalling) where isUnsignalled(host): reachAgain(host, &turn)
+        case .retryPause(.reachAgain): reachAgain(host, &turn)
         case .retryPause(let phase):
             guard let command = activity.command else { break }
             send(host, command, phase, upload: activity.isUpload, &turn)
-        case .pushLockPause: send(host, .lock, .pushLock, &turn)
+        case .pushLockPause: takePushLock(host, &turn)
+        case .pushLookPause: lookBeforePush(host, &turn)
         case .pushPause: pushAgain(host, &turn)
         case .hookPause(let index): runHostHook(host, index, &turn)
         case .failureHookPause(let index): runHostHook(host, index, failure: true, &turn)

@@ -22,6 +22,7 @@ extension Rollout {
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         guard let policy = plan.host(host)?.spec.drain else { return }
+        if !outcome.isUnreachable { signalUntil[host] = nil }
         switch outcome {
         case .failed(ScriptStatus.processChanged, _) where neverPassed.contains(host):
             drained(host, "the process that had not passed has ended", &turn)
@@ -173,6 +174,8 @@ extension Rollout {
         note(host, .warning, "the signal was not seen to reach it: it is sent again", &turn)
         activities[host]?.restarts += 1
         activities[host]?.isUncertain = false
+        // Whatever becomes of this one, the first may only be late.
+        activities[host]?.mayBeSignalled = true
         send(host, command, .signalling, &turn)
         return true
     }
@@ -186,6 +189,48 @@ extension Rollout {
                     host.spec, windows: host.windows, previous: host.baseline?.release),
                 requiresRelease: plan.isRollback && state.hosts[host.name]?.path == .forward)
         }
+    }
+
+    // MARK: A host that can't be reached for its signal
+
+    /// No signal of this step has been sent, and none can be under way.
+    func isUnsignalled(_ host: String) -> Bool {
+        guard let activity = activities[host], !activity.mayBeSignalled,
+            state.hosts[host]?.path == .forward
+        else { return false }
+        return [.retryPause(.signalling), .reachAgain, .retryPause(.reachAgain)].contains(
+            activity.phase)
+    }
+
+    /// The admission was of a moment that has passed: first it is seen that the host is there.
+    mutating func reachAgain(_ host: String, _ turn: inout Turn) {
+        if state.stopping != nil {
+            finishHost(host, .untouched, &turn)
+        } else if let commands = commands(host) {
+            send(host, commands.inspect(), .reachAgain, &turn)
+        }
+    }
+
+    mutating func reachedAgain(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard case .succeeded = outcome else {
+            fail(
+                host, "the signal could not be sent: \(outcome.failureText ?? "")",
+                remedy: outcome.remedy ?? "look at the host", &turn)
+            return
+        }
+        if state.stopping != nil {
+            finishHost(host, .untouched, &turn)
+            return
+        }
+        emit(
+            .observed(
+                .init(
+                    host: host, step: .pingOff,
+                    finding: "it can be reached again, and got no signal: it is admitted anew",
+                    undone: [.admit, .pingOff])), &turn)
+        beginNextStep(host, &turn)
     }
 
     /// The short window of `disable-on-404` holds for a 404 alone.

@@ -11,7 +11,7 @@ extension Rollout {
         reaction: Event.HostFailed.Reaction? = nil, _ turn: inout Turn
     ) {
         guard let value = state.hosts[host], let step = value.step else { return }
-        let phase = activities[host]?.phase
+        let activity = activities[host]
         let isUnreachable = activities[host]?.isUnreachable ?? false
         let failed = Event.StepFinished(
             host: host, step: step, path: value.path, outcome: .failed,
@@ -21,7 +21,7 @@ extension Rollout {
         react(
             host, step: step,
             to: (value.path == .forward ? reaction : nil)
-                ?? self.reaction(value, step: step, phase: phase, isAhead: isAhead),
+                ?? self.reaction(value, step: step, activity, isAhead: isAhead),
             message, remedy, unreachable: isUnreachable, &turn)
     }
 
@@ -54,7 +54,7 @@ extension Rollout {
     }
 
     private func reaction(
-        _ value: HostState, step: Step, phase: Activity.Phase?, isAhead: Bool
+        _ value: HostState, step: Step, _ activity: Activity?, isAhead: Bool
     ) -> Event.HostFailed.Reaction {
         let restore: Event.HostFailed.Reaction =
             plan.onFailure == .restore || mode == .restore ? .restore : .leave
@@ -66,7 +66,8 @@ extension Rollout {
         case .lock, .beforeHost, .admit, .afterHost, .prune: return .inService
         case .pingOff:
             // Before the probes began, nothing was sent.
-            return phase == .signalling ? .inService : .watch
+            let isBefore = [.signalling, .reachAgain].contains(activity?.phase)
+            return isBefore && activity?.mayBeSignalled != true ? .inService : .watch
         case .push where isAhead: return .inService
         case .drain, .connections, .push, .stop, .activate, .start, .verify, .readmit, .soak:
             return restore
@@ -87,10 +88,9 @@ extension Rollout {
         else { return false }
         let step = value.step ?? plan.host(host)?.steps.last { value.done.contains($0.step) }?.step
         // A host that could not be reached yet got no signal.
-        let isUntouched =
-            activities[host]?.phase == .retryPause(.signalling) && activities[host]?.restarts == 0
         react(
-            host, step: step ?? .pingOff, to: isUntouched ? .inService : .restore, "interrupted",
+            host, step: step ?? .pingOff, to: isUnsignalled(host) ? .inService : .restore,
+            "interrupted",
             "deploy again when you are ready", &turn)
         return true
     }

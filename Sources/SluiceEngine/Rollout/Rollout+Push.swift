@@ -34,9 +34,12 @@ extension Rollout {
             }
         case (.pushLockEnd, _):
             noteEndedUpload(host, outcome, &turn)
-            send(host, .lock, .pushLock, &turn)
-        case (.pushEnd, .succeeded):
-            send(host, .findRelease, .pushFind, &turn)
+            takePushLock(host, &turn)
+        case (.pushLook, .succeeded(let report)):
+            lookedBeforePush(host, activity, isBusy: report["busy"] != "0", &turn)
+        case (.pushEnd, _):
+            noteEndedUpload(host, outcome, &turn)
+            lookBeforePush(host, &turn)
         case (.pushLock, .failed(ScriptStatus.lockHeld, let message)):
             fail(
                 host, message,
@@ -101,18 +104,54 @@ extension Rollout {
                 .init(
                     host: host, step: .push, attempt: value.attempts + 1, of: limit + 1,
                     reason: "the push failed: \(outcome.failureText ?? "")", delay: delay)), &turn)
-        enterPhase(host, .pushPause, &turn) { .timer($0, after: delay) }
+        // Without the lock nothing else can be done.
+        let isLocked = activities[host]?.phase != .pushLock
+        enterPhase(host, .pushPause, &turn, change: { $0.isUncertain = isLocked }) {
+            .timer($0, after: delay)
+        }
         return true
     }
 
-    /// An upload that was cut off may still be there, and would take away what the next one writes:
-    /// a plan with retries ends it first.
+    /// What was cut off may still run there: an upload would take away what the next one writes,
+    /// and an unpacking would put in place what the next one takes away under it. The upload is ended,
+    /// the rest waited for.
     mutating func pushAgain(_ host: String, _ turn: inout Turn) {
-        if let command = plannedStep(host, .push)?.command(.endUpload) {
-            send(host, command, .pushEnd, &turn)
+        begin(host, until: turn.now + busyLimit(host))
+        activities[host]?.restarts = 0
+        if activities[host]?.isUncertain == true {
+            lookBeforePush(host, &turn)
         } else {
-            send(host, .findRelease, .pushFind, &turn)
+            takePushLock(host, &turn)
         }
+    }
+
+    mutating func lookBeforePush(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(host, commands.observe(), .pushLook, &turn)
+    }
+
+    private mutating func lookedBeforePush(
+        _ host: String, _ activity: Activity, isBusy: Bool, _ turn: inout Turn
+    ) {
+        if !isBusy {
+            activities[host]?.deadline = nil
+            send(host, .findRelease, .pushFind, &turn)
+        } else if activity.restarts == 0, let commands = commands(host) {
+            activities[host]?.restarts = 1
+            send(host, commands.endUpload(), .pushEnd, &turn)
+        } else if let deadline = activity.deadline, turn.now < deadline {
+            progress(host, "what was sent before still runs there", until: deadline, &turn)
+            enterPhase(host, .pushLookPause, &turn) { .timer($0, after: .seconds(1)) }
+        } else {
+            fail(
+                host, "what was sent before still runs on the host",
+                remedy: "end it there, or wait for it", &turn)
+        }
+    }
+
+    mutating func takePushLock(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(host, commands.lock(), .pushLock, &turn)
     }
 
     mutating func noteEndedUpload(

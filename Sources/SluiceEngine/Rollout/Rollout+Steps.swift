@@ -75,7 +75,7 @@ extension Rollout {
             // In its turn a host is locked already.
             if state.stage == .pushingAhead {
                 begin(host, until: turn.now + busyLimit(host))
-                send(host, .lock, .pushLock, &turn)
+                takePushLock(host, &turn)
             } else {
                 send(host, .findRelease, .pushFind, &turn)
             }
@@ -150,6 +150,7 @@ extension Rollout {
         passedAt[host] = nil
         refusedAt[host] = nil
         drainedProcess[host] = nil
+        signalUntil[host] = nil
         // `on_failure: halt` asks for a host that stays as it is.
         let keepsTimer =
             result == .needsAttention && value.owesReadmission

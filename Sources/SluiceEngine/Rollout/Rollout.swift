@@ -31,6 +31,8 @@ package struct Rollout: Sendable {
     var drainedProcess: [String: ProcessIdentity?] = [:]
     /// How often a host was drained anew for that reason.
     var drainedAnew: [String: Int] = [:]
+    /// How long a host that could not be reached for its signal is tried, over all admissions.
+    var signalUntil: [String: Timestamp] = [:]
     /// Processes that had closed their port when a resumed rollout looked: they have been told to
     /// end, and are not told twice.
     var ending: [String: ProcessIdentity] = [:]
@@ -215,6 +217,8 @@ struct Activity: Sendable, Hashable {
         indirect case retryPause(Phase)
         case admitProbe, admitPause
         case signalling
+        /// The signal could not be sent: until the host can be reached again.
+        case reachAgain
         /// The process is another than the survey saw: does it serve?
         case changedProbe, changedPause
         case restoreInspect, restoreProbe
@@ -223,8 +227,10 @@ struct Activity: Sendable, Hashable {
         case countRead, countPause
         case pushLock, pushLockPause, pushLockEnd
         case pushFind, pushPrepare, pushReceive, pushUnpack
-        /// Before the push is begun anew; then what it left behind on the host is ended.
-        case pushPause, pushEnd
+        /// Before the push is begun anew.
+        case pushPause
+        /// What was sent before still runs; an upload among it is ended.
+        case pushLook, pushLookPause, pushEnd
         case stopInspect, stopTerminate, exitInspect, exitPause, stopKill
         case activate
         case start
@@ -266,6 +272,8 @@ struct Activity: Sendable, Hashable {
     var recovering: [String: Timestamp?] = [:]
     /// The change in hand was sent, and nobody knows whether it took effect.
     var isUncertain = false
+    /// An earlier signal of this step may have been sent, and may yet take effect.
+    var mayBeSignalled = false
     /// The last command did not reach the host.
     var isUnreachable = false
     /// How often in a row.
