@@ -18,7 +18,10 @@ import Testing
             guard command.role == .pingOff, host == "h1", world.hosts[host]?.pid == 100 else {
                 return nil
             }
-            if isLost { return second }
+            if isLost {
+                let isOnItsWayBack = world.events.contains { $0.typeName == "host_failed" }
+                return isOnItsWayBack ? nil : second
+            }
             isLost = true
             world.hosts[host]?.latchesAt = world.now + .seconds(6)
             return .unknown(reason: "connection lost")
