@@ -14,7 +14,7 @@ BUILD := scripts/quietly build swift build --explicit-target-dependency-import-c
 LOGS := .build/logs
 SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run examples/service/control.sh
 
-.PHONY: help setup build build-tests test unit-tests server-tests system-tests demo simulate mutants format check lint clean
+.PHONY: help setup build build-tests test unit-tests simulation-tests server-tests system-tests demo simulate mutants format check lint clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,11 +29,16 @@ build: ## Build sluice and pingd, into .build/debug.
 build-tests:
 	@$(BUILD) --build-tests
 
-test: setup check unit-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
-	@grep -h 'Test run with' $(LOGS)/unit-tests.log $(LOGS)/server-tests.log $(LOGS)/system-tests.log
+test: setup check unit-tests simulation-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
+	@grep -h 'Test run with' $(LOGS)/unit-tests.log $(LOGS)/simulation-tests.log \
+	    $(LOGS)/server-tests.log $(LOGS)/system-tests.log
 
 unit-tests: build-tests ## The tests of values and of single parts.
-	@scripts/run-tests unit-tests --skip 'SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests'
+	@scripts/run-tests unit-tests --skip 'SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests|SluiceSimulationTests'
+
+# On their own: they take every thread for seconds, and the others have deadlines.
+simulation-tests: build-tests ## Some thousand rollouts in virtual time, with faults.
+	@scripts/run-tests simulation-tests --filter SluiceSimulationTests
 
 # One at a time, these and the next: what runs beside would be measured too.
 server-tests: build-tests ## The tests against real sshd, the demo service and HAProxy.
