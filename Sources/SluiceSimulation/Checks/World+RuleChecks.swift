@@ -192,9 +192,7 @@ extension World {
 
     /// A signal that ends a process reaches it.
     func checkStopping(_ host: Int, _ process: ModelProcess) {
-        if let before = hosts[host].failingBefore, let since = hosts[host].passingSince,
-            now - since <= 150
-        {
+        if let before = hosts[host].failingBefore, hosts[host].hasJustGotWell(at: now) {
             hosts[host].failingSince = before
         }
         guard process.isListening, let window = plan.host(names[host])?.windows.drain.total else {

@@ -60,6 +60,7 @@ struct ModelHost: Sendable {
     var advancedTo = 0
     var failingSince: Int?
     var failingBefore: Int?
+    var wasSignalledFirst = false
     var passingSince: Int?
     var lastPassing = 0
     /// Out of rotation because of the rollout, from its signal until every balancer is back.
@@ -144,5 +145,13 @@ struct ModelHost: Sendable {
         bootedAt = now - 8_000
         // Pids begin anew, and may be those of before.
         nextPid = 100 + boots % 3
+    }
+}
+
+extension ModelHost {
+    /// It passes since a moment that no balancer can have acted on.
+    func hasJustGotWell(at now: Int) -> Bool {
+        guard let since = passingSince, now - since <= 150 else { return false }
+        return wasSignalledFirst || balancers.allSatisfy { !$0.isUp }
     }
 }

@@ -130,13 +130,14 @@ extension World {
         hosts[index].condition = condition
         if condition.isPassing, !wasPassing {
             hosts[index].passingSince = now
-            // Between a signal and the latch a process may get well for a moment.
-            hosts[index].failingBefore =
-                hosts[index].listener?.isSignalled == true ? hosts[index].failingSince : nil
+            // Before the latch takes effect a process may get well for a moment. It is none where a
+            // balancer has the host in rotation by then, unless the signal was there first.
+            hosts[index].failingBefore = hosts[index].failingSince
+            hosts[index].wasSignalledFirst = hosts[index].listener?.isSignalled == true
             hosts[index].failingSince = nil
         } else if !condition.isPassing, wasPassing {
             noteWindow(index)
-            let isMoment = hosts[index].passingSince.map { now - $0 <= 150 } ?? false
+            let isMoment = hosts[index].hasJustGotWell(at: now)
             hosts[index].failingSince = isMoment ? hosts[index].failingBefore ?? now : now
             hosts[index].passingSince = nil
             hosts[index].lastPassing = now
