@@ -231,7 +231,7 @@ extension SystemTests {
                     let records =
                         try fleet.events.events.last { $0.type == "step_started" }?.seq ?? 0
                     #expect(records > 30)
-                    let stride = records / 6
+                    let stride = records / 3
                     let points = Swift.stride(
                         from: Int.random(in: 1...stride), through: records, by: stride
                     ).map { $0 }
