@@ -40,7 +40,7 @@ import Testing
         var generator = SystemRandomNumberGenerator()
         let first = UInt64.random(in: 1_000_000..<1_000_000_000_000, using: &generator)
         let summary = await SimulationCampaign.run(
-            seeds: first..<first + 100, jobs: 2, faults: .all)
+            seeds: first..<first + 500, jobs: 2, faults: .all)
         expectNoBreach(summary, .all)
     }
 
