@@ -3,7 +3,8 @@ package import SluiceModel
 /// Runs a rollout on real ports: the one place where decisions become deeds.
 ///
 /// For each input, in this order: decide, store the durable events, make the decision the
-/// rollout's state, publish the events, start the effects.
+/// rollout's state, publish the events, start the effects. Storing shows that the service's lease
+/// is still held; where a host is to be changed and nothing to be stored, that is asked for itself.
 package struct Driver: Sendable {
     package let hosts: any HostChanging
     package let prober: any HealthProbing
@@ -105,7 +106,12 @@ package struct Driver: Sendable {
                 let decision = next.decide(input)
                 do {
                     let durable = decision.events.filter(\.isDurable)
-                    if !durable.isEmpty { try await store.append(durable) }
+                    if !durable.isEmpty {
+                        try await store.append(durable)
+                    } else if decision.effects.contains(where: \.changesHost) {
+                        // This process may have stood still since it was last heard of.
+                        try await lease?.renew()
+                    }
                 } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
                     throw TakenOver(underlying: error)
                 } catch {

@@ -125,6 +125,12 @@ extension Rollout {
                     reaction: plan.onFailure == .restore ? .restore : .leave, &turn)
                 return
             }
+            // On the way back it may refuse for a reason of its own, without the signal.
+            if state.hosts[host]?.path == .restore, activity.isUncertain,
+                signalAgain(host, activity, &turn)
+            {
+                return
+            }
             pingFailed(host, result, &turn)
             finishStep(host, detail: "\(path(host)) answers \(result.text)", &turn)
             return

@@ -91,11 +91,45 @@ extension Rollout {
             terminate(host, process, &turn)
             return
         }
+        backToThePingOff(
+            host, process, "\(process) runs now, which was not drained: it is drained first", &turn)
+    }
+
+    /// How often a stop of which nothing was seen is made again.
+    private static let stopsAgain = 2
+
+    /// A stop did not come through. On the way back nobody has asked since whether the process
+    /// still refuses, and it may do so for a reason of its own that passes: it is drained again.
+    private mutating func stopAgain(
+        _ host: String, _ activity: Activity, _ process: ProcessIdentity, _ turn: inout Turn
+    ) {
+        if state.hosts[host]?.path == .restore {
+            stoppedAgain[host, default: 0] += 1
+            backToThePingOff(
+                host, process, "\(process) was not told to end: it is seen to be drained first",
+                &turn)
+            return
+        }
+        note(host, .warning, "\(process) was not told to end: it is told now", &turn)
+        activities[host]?.restarts += 1
+        activities[host]?.isUncertain = false
+        guard let commands = commands(host), let plan = plan.host(host) else { return }
+        if activity.killed {
+            activities[host]?.deadline = turn.now + Self.killLimit
+            send(host, commands.kill(process), .stopKill, &turn)
+        } else {
+            activities[host]?.deadline = turn.now + plan.spec.stop.grace
+            send(host, commands.terminate(process), .stopTerminate, &turn)
+        }
+    }
+
+    private mutating func backToThePingOff(
+        _ host: String, _ process: ProcessIdentity, _ finding: String, _ turn: inout Turn
+    ) {
         emit(
             .observed(
                 .init(
-                    host: host, process: process, step: .stop,
-                    finding: "\(process) runs now, which was not drained: it is drained first",
+                    host: host, process: process, step: .stop, finding: finding,
                     undone: [.pingOff, .drain, .connections, .stop])), &turn)
         beginNextStep(host, &turn)
     }
@@ -154,21 +188,12 @@ extension Rollout {
             finishStep(
                 host, detail: activity.killed ? "killed after \(policy.grace)" : "\(process) ended",
                 process: process, &turn)
-        } else if let found, activity.isUncertain, activity.restarts < 2,
+        } else if let found, activity.isUncertain,
+            activity.restarts + stoppedAgain[host, default: 0] < Self.stopsAgain,
             ["self", "child"].contains(report["owner"] ?? ""),
             isOverdue(host, activity, turn)
         {
-            note(host, .warning, "\(found) was not told to end: it is told now", &turn)
-            activities[host]?.restarts += 1
-            activities[host]?.isUncertain = false
-            guard let commands = commands(host) else { return }
-            if activity.killed {
-                activities[host]?.deadline = turn.now + Self.killLimit
-                send(host, commands.kill(process), .stopKill, &turn)
-            } else {
-                activities[host]?.deadline = turn.now + policy.grace
-                send(host, commands.terminate(process), .stopTerminate, &turn)
-            }
+            stopAgain(host, activity, found, &turn)
         } else if turn.now < deadline {
             progress(
                 host, isThere ? "\(process) is ending" : "the port is still taken",
@@ -229,7 +254,8 @@ extension Rollout {
         switch outcome {
         case .succeeded:
             neverPassed.insert(host)
-            refusedAt[host] = nil
+            // Until its start was sent, there was nothing to pass.
+            refusedAt[host] = state.hosts[host]?.stepStartedAt
             passedAt[host] = nil
             passingSince[host] = nil
             finishStep(host, &turn)

@@ -61,8 +61,7 @@ extension Rollout {
         if result.verdict != .failing || result.status == nil {
             neverPassed.remove(host)
         } else {
-            refusedAt[host] = Timestamp(
-                milliseconds: turn.now.milliseconds - result.took.milliseconds)
+            refused(host, result, turn)
         }
         switch activity.phase {
         case .verifyProbe:

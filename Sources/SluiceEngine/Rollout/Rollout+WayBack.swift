@@ -26,11 +26,24 @@ extension Rollout {
     /// Whether no balancer can have taken the new process in: it has refused whenever it was asked,
     /// and since it was asked last there was no time for as many passing probes as that takes.
     func isKeptOut(_ host: String, at now: Timestamp) -> Bool {
-        guard neverPassed.contains(host), let refused = refusedAt[host],
-            let checks = plan.host(host)?.spec.healthChecks
-        else { return false }
-        let soonest = checks.map { (max(1, $0.rise) - 1) * ($0.fastInterval ?? $0.interval) }.min()
-        return now - refused < soonest ?? .zero
+        guard neverPassed.contains(host), let refused = refusedAt[host] else { return false }
+        return now - refused < soonestUp(host)
+    }
+
+    /// How long a service has to pass at least until one of its balancers takes it in.
+    private func soonestUp(_ host: String) -> TimeSpan {
+        let checks = plan.host(host)?.spec.healthChecks ?? []
+        return checks.map { (max(1, $0.rise) - 1) * ($0.fastInterval ?? $0.interval) }.min()
+            ?? .zero
+    }
+
+    /// The new process has refused in so many words. Since it did so last, it may have passed.
+    mutating func refused(_ host: String, _ result: ProbeResult, _ turn: Turn) {
+        if let last = refusedAt[host], turn.now - last >= soonestUp(host) {
+            neverPassed.remove(host)
+        }
+        refusedAt[host] = Timestamp(
+            milliseconds: turn.now.milliseconds - result.took.milliseconds)
     }
 
     /// The balancer sends nothing: the ping-off and both waits are not needed.

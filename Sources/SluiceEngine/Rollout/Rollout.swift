@@ -31,6 +31,8 @@ package struct Rollout: Sendable {
     var drainedProcess: [String: ProcessIdentity?] = [:]
     /// How often a host was drained anew for that reason.
     var drainedAnew: [String: Int] = [:]
+    /// How often a stop was made again on the way back, of which nothing was seen.
+    var stoppedAgain: [String: Int] = [:]
     /// How long a host that could not be reached for its signal is tried, over all admissions.
     var signalUntil: [String: Timestamp] = [:]
     /// Processes that had closed their port when a resumed rollout looked: they have been told to
@@ -107,6 +109,14 @@ package struct Rollout: Sendable {
         case cancel(Ticket)
         /// Leave at once: nothing more is decided.
         case exit
+
+        /// Whether it is a step's change of a host.
+        package var changesHost: Bool {
+            switch self {
+            case .change, .upload: true
+            case .read, .probe, .get, .probePeers, .hook, .timer, .unlock, .cancel, .exit: false
+            }
+        }
     }
 
     package struct Decision: Sendable {

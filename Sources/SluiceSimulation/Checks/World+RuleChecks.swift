@@ -198,7 +198,7 @@ extension World {
         guard process.isListening, let window = plan.host(names[host])?.windows.drain.total else {
             return
         }
-        guard !isContractBroken(process) else {
+        guard !isContractBroken(process), hosts[host].replacements < 3 else {
             hosts[host].isExcused = true
             return
         }

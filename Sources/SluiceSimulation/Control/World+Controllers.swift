@@ -45,7 +45,11 @@ extension World {
             crash(number)
             return
         }
-        if !durable.isEmpty, !store(durable, number) { return }
+        if !durable.isEmpty {
+            guard store(durable, number) else { return }
+        } else if decision.effects.contains(where: \.changesHost), !holdsLease(number) {
+            return
+        }
         controllers[number].rollout = next
         controllers[number].inHand = hosts.indices.filter {
             guard let value = next.state.hosts[names[$0]] else { return false }
@@ -102,18 +106,7 @@ extension World {
 
     /// - Returns: `false` if it could not be stored, which ends the controller.
     private func store(_ events: [Event], _ number: Int) -> Bool {
-        if holder?.token != controllers[number].token {
-            outcome.refusals += 1
-            trace("c\(number) is refused by the journal: it has been taken over")
-            end(number)
-            return false
-        }
-        if isJournalFailing || strikesJournal() {
-            trace("c\(number) can't write its journal")
-            holder = nil
-            end(number)
-            return false
-        }
+        guard holdsLease(number, writing: true) else { return false }
         if events.first?.sequence != journal.count + 1 {
             breach("S10", "a record out of sequence was accepted by the lease", once: "")
         }
@@ -125,6 +118,24 @@ extension World {
         }
         controllers[number].stored += events.count
         balancing.end = now
+        return true
+    }
+
+    /// - Returns: `false` if the journal does not say so, which ends the controller.
+    private func holdsLease(_ number: Int, writing: Bool = false) -> Bool {
+        if holder?.token != controllers[number].token {
+            outcome.refusals += 1
+            trace("c\(number) is refused by the journal: it has been taken over")
+            end(number)
+            return false
+        }
+        if isJournalFailing || (writing && strikesJournal()) {
+            trace("c\(number) can't write its journal")
+            holder = nil
+            end(number)
+            return false
+        }
+        if !writing { holder?.expiresAt = calendar + lease }
         return true
     }
 
@@ -171,7 +182,8 @@ extension World {
             return
         }
         trace("controller \(number) has finished")
-        checkFold(number)
+        // One that was replaced on its last steps knows less than the journal.
+        if holder?.token == controllers[number].token { checkFold(number) }
         if holder?.token == controllers[number].token { holder = nil }
         end(number)
     }

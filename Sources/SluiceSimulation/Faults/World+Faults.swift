@@ -62,6 +62,7 @@ extension World {
             guard let index = hosts[host].processes.firstIndex(where: \.isListening) else { return }
             inject(kind, names[host])
             end(host, index)
+            replaced(host)
             launch(host, drawFate(hosts[host].current, host), isOfRollout: false)
         case .cutOff:
             inject(kind, names[host])

@@ -71,6 +71,8 @@ struct ModelHost: Sendable {
     var finishedAt = 0
     /// The highest number of a token that took the lock.
     var newestToken = 0
+    /// How often somebody else than the rollout started a process in another's place.
+    var replacements = 0
     /// Hung services are looked at for longer than the plan reckons with.
     var isExcused = false
     /// Who closed the port last.
@@ -149,9 +151,22 @@ struct ModelHost: Sendable {
 }
 
 extension ModelHost {
-    /// It passes since a moment that no balancer can have acted on.
+    /// It passes since a moment that no balancer can have acted on: either none has it in rotation,
+    /// and it was too short for any of them to see as many passing answers as it takes; or the
+    /// signal was there before, and only its effect is to come.
     func hasJustGotWell(at now: Int) -> Bool {
-        guard let since = passingSince, now - since <= 150 else { return false }
-        return wasSignalledFirst || balancers.allSatisfy { !$0.isUp }
+        guard let since = passingSince else { return false }
+        if balancers.allSatisfy({ !$0.isUp }), now - since < soonestUp { return true }
+        return wasSignalledFirst && now - since <= Self.longestLatch
+    }
+
+    /// From the signal to the latch, where no fault delays it, and a little for the answers' way.
+    private static let longestLatch = 150
+
+    /// How long it has to pass at least until one of its balancers takes it in.
+    private var soonestUp: Int {
+        spec.healthChecks.map {
+            (max(1, $0.rise) - 1) * ($0.fastInterval ?? $0.interval).milliseconds
+        }.min() ?? 0
     }
 }

@@ -44,6 +44,7 @@ extension World {
         case .crashes:
             end(host, index)
             if hosts[host].spec.service.control == .systemd {
+                replaced(host)
                 // Restart=always
                 launch(host, drawFate(process.release, host), isOfRollout: false)
             }
@@ -64,6 +65,10 @@ extension World {
         noteFault(host)
         hosts[host].end(process.pid)
     }
+
+    /// Somebody starts it again. A service that is replaced over and over cannot be drained: after
+    /// two drains that came to nothing the way back stops whatever runs.
+    func replaced(_ host: Int) { hosts[host].replacements += 1 }
 
     func noteFault(_ host: Int) { hosts[host].lastFault = now }
 
