@@ -6,7 +6,7 @@ import Testing
 @testable import SluiceEngine
 
 /// The dead-man timer, really run, in each shell that this machine has.
-@Suite struct DeadManTimerTests {
+@Suite(.aFewAtOnce) struct DeadManTimerTests {
     @Test(arguments: HostShell.all) func aHostThatNobodyRenewsComesBack(
         shell: HostShell
     ) async throws {

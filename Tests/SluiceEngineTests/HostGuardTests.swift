@@ -5,7 +5,7 @@ import Testing
 @testable import SluiceEngine
 
 /// What each changing command does with the lock, really run, in each shell of this machine.
-@Suite struct HostGuardTests {
+@Suite(.aFewAtOnce) struct HostGuardTests {
     private let ours = Claim(token: "t1", rollout: "r1")
     private let others = Claim(token: "t2", rollout: "r2", controller: "ci-2")
 

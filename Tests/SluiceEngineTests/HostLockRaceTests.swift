@@ -5,7 +5,7 @@ import Testing
 @testable import SluiceEngine
 
 /// Many at once: whoever is told that it holds the lock holds it alone.
-@Suite(.serialized) struct HostLockRaceTests {
+@Suite(.serialized, .aFewAtOnce) struct HostLockRaceTests {
     private func claims(_ count: Int) -> [Claim] {
         (1...count).map { Claim(token: "t\($0)", rollout: "r\($0)", controller: "ci-\($0)") }
     }

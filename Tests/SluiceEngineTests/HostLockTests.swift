@@ -5,7 +5,7 @@ import Testing
 @testable import SluiceEngine
 
 /// The lock's scripts, really run, in each shell that this machine has.
-@Suite struct HostLockTests {
+@Suite(.aFewAtOnce) struct HostLockTests {
     private let first = Claim(token: "t1", rollout: "r1")
     private let second = Claim(token: "t2", rollout: "r2", controller: "ci-2", user: "bo")
     /// The rollout of `first`, taken up by another controller.

@@ -5,7 +5,7 @@ import Testing
 @testable import SluiceEngine
 
 /// What one look at a host after a crash says.
-@Suite struct HostObservationTests {
+@Suite(.aFewAtOnce) struct HostObservationTests {
     private static let facts: CommandOutcome.Report = [
         "pid": "4711", "start": "10000", "state": "S", "exe": "/x", "boot": "b", "owner": "child",
         "cgt": "0000000000000800", "current": "releases/v1", "have": "sha-v2", "exists": "1",

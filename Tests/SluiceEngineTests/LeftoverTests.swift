@@ -6,7 +6,7 @@ import Testing
 @testable import SluiceEngine
 
 /// What a controller without power leaves on a host, really run, in each shell of this machine.
-@Suite struct LeftoverTests {
+@Suite(.aFewAtOnce) struct LeftoverTests {
     private let first = Claim(token: "1-a", rollout: "r1")
     private let second = Claim(token: "2-b", rollout: "r1", controller: "ci-2")
     private let others = Claim(token: "t2", rollout: "r2", controller: "ci-2")
@@ -94,7 +94,9 @@ import Testing
         let wait = "while [ ! -e \(Shell.quote(go)) ]; do sleep 0.1; done"
         // One that is busy and writes elsewhere, beside the file and into a file of that name.
         let busy = try host.start(
-            host.hook("mkdir -p x; cd x; sh -c '\(wait.replacing("'", with: ""))' >.v2.5ha.part"),
+            host.hook(
+                "cd \(Shell.quote(host.directory)); "
+                    + "sh -c '\(wait.replacing("'", with: ""))' >.v2.5ha.part"),
             first)
         // One that writes the file, and is no command of Sluice's.
         let stranger = try RunningShell(

@@ -6,7 +6,7 @@ import Testing
 
 /// A host loses its power between two commands of a script: what then has a record of its digest
 /// must be whole, for a rollback goes by the record alone.
-@Suite struct PowerCutTests {
+@Suite(.aFewAtOnce) struct PowerCutTests {
     private static let claim = Claim(token: "t1", rollout: "r1")
     /// A release of one file, and what `sha256sum` says of it.
     private static let payload = "#!/bin/sh\nexit 0\n"

@@ -5,7 +5,7 @@ import Testing
 @testable import SluiceEngine
 
 /// Back to a release that the hosts hold: its scripts, its plan, and its rollout.
-@Suite struct RollbackTests {
+@Suite(.aFewAtOnce) struct RollbackTests {
     // MARK: On a host
 
     private func place(_ name: String, _ digest: String?, on host: LockedHost, age: Int) throws {

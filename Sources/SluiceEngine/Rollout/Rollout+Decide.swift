@@ -177,7 +177,7 @@ extension Rollout {
         activities[host]?.retryUntil = until
         activities[host]?.outages += 1
         // While nobody can look, the balancer may find that it passes.
-        neverPassed.remove(host)
+        neverPassed[host] = nil
         progress(host, "trying again: \(reason)", until: until, &turn)
         let pause = max(
             .milliseconds(1), min(Pace.reconnect(activity.outages + 1), until - turn.now))

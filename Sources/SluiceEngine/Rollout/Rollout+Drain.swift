@@ -24,7 +24,7 @@ extension Rollout {
         guard let policy = plan.host(host)?.spec.drain else { return }
         if !outcome.isUnreachable { signalUntil[host] = nil }
         switch outcome {
-        case .failed(ScriptStatus.processChanged, _) where neverPassed.contains(host):
+        case .failed(ScriptStatus.processChanged, _) where neverPassed[host] != nil:
             drained(host, "the process that had not passed has ended", &turn)
             return
         case .failed(ScriptStatus.processChanged, _):
@@ -135,7 +135,7 @@ extension Rollout {
             finishStep(host, detail: "\(path(host)) answers \(result.text)", &turn)
             return
         }
-        neverPassed.remove(host)
+        neverPassed[host] = nil
         let began = state.hosts[host]?.stepStartedAt ?? turn.now
         var end = activity.deadline ?? turn.now
         // While nothing answers, nobody knows: the connection may come back.

@@ -37,7 +37,7 @@ extension Rollout {
     /// it may have: the host is looked at as after a crash.
     mutating func lookAgain(at host: String, _ turn: inout Turn) {
         guard let commands = commands(host) else { return }
-        neverPassed.remove(host)
+        neverPassed[host] = nil
         passingSince[host] = nil
         activities[host] = nil
         begin(host, until: turn.now + busyLimit(host))

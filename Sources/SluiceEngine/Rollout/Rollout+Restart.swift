@@ -253,14 +253,13 @@ extension Rollout {
     ) {
         switch outcome {
         case .succeeded:
-            neverPassed.insert(host)
-            // Until its start was sent, there was nothing to pass.
-            refusedAt[host] = state.hosts[host]?.stepStartedAt
+            neverPassed[host] = state.hosts[host]?.stepStartedAt
+            refusedAt[host] = nil
             passedAt[host] = nil
             passingSince[host] = nil
             finishStep(host, &turn)
         case .unknown(let reason):
-            neverPassed.remove(host)
+            neverPassed[host] = nil
             passedAt[host] = nil
             passingSince[host] = nil
             note(

@@ -145,7 +145,7 @@ extension Rollout {
                     took: value.startedAt.map { turn.now - $0 },
                     command: result == .needsAttention ? attentionCommand(plan) : nil)), &turn)
         activities[host] = nil
-        neverPassed.remove(host)
+        neverPassed[host] = nil
         passingSince[host] = nil
         passedAt[host] = nil
         refusedAt[host] = nil

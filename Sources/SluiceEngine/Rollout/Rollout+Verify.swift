@@ -6,7 +6,7 @@ extension Rollout {
         _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         guard case .succeeded(let report) = outcome else {
-            neverPassed.remove(host)
+            neverPassed[host] = nil
             fail(
                 host, "the host could not be looked at: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy ?? "look at the host", &turn)
@@ -26,11 +26,11 @@ extension Rollout {
         if process.pid == old?.pid, process.startTicks == old?.startTicks {
             verifyAgain(host, "the old process still runs", resets: true, &turn)
         } else if runsNewReleaseOnTheWayBack(host, process) {
-            neverPassed.remove(host)
+            neverPassed[host] = nil
             verifyAgain(host, "\(process) is of the new release", resets: true, &turn)
         } else if owner != "self", owner != "child" {
             // It was not asked, and the balancer may like what it hears.
-            neverPassed.remove(host)
+            neverPassed[host] = nil
             verifyAgain(host, "\(process) does not own the port", resets: true, &turn)
         } else {
             if let seen = activity.process, seen != process {
@@ -59,7 +59,7 @@ extension Rollout {
         let path = spec.healthChecks.first?.path ?? "/ping"
         // Only a refusal in so many words says that the balancer gets one too.
         if result.verdict != .failing || result.status == nil {
-            neverPassed.remove(host)
+            neverPassed[host] = nil
         } else {
             refused(host, result, turn)
         }

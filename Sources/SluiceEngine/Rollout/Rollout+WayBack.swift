@@ -26,7 +26,7 @@ extension Rollout {
     /// Whether no balancer can have taken the new process in: it has refused whenever it was asked,
     /// and since it was asked last there was no time for as many passing probes as that takes.
     func isKeptOut(_ host: String, at now: Timestamp) -> Bool {
-        guard neverPassed.contains(host), let refused = refusedAt[host] else { return false }
+        guard neverPassed[host] != nil, let refused = refusedAt[host] else { return false }
         return now - refused < soonestUp(host)
     }
 
@@ -37,10 +37,11 @@ extension Rollout {
             ?? .zero
     }
 
-    /// The new process has refused in so many words. Since it did so last, it may have passed.
+    /// The new process has refused in so many words. Since it did so last, or was started, it may
+    /// have passed.
     mutating func refused(_ host: String, _ result: ProbeResult, _ turn: Turn) {
-        if let last = refusedAt[host], turn.now - last >= soonestUp(host) {
-            neverPassed.remove(host)
+        if let last = refusedAt[host] ?? neverPassed[host], turn.now - last >= soonestUp(host) {
+            neverPassed[host] = nil
         }
         refusedAt[host] = Timestamp(
             milliseconds: turn.now.milliseconds - result.took.milliseconds)

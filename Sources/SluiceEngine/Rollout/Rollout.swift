@@ -15,8 +15,9 @@ package struct Rollout: Sendable {
     var activities: [String: Activity] = [:]
     var hook: RolloutHook?
     /// Hosts whose new process has answered no probe well yet, as far as this process saw: the
-    /// balancer can't have taken them back. Empty after a resume, which is the careful side.
-    var neverPassed: Set<String> = []
+    /// balancer can't have taken them back. With the moment in which its start was sent. Empty after
+    /// a resume, which is the careful side.
+    var neverPassed: [String: Timestamp] = [:]
     /// When the new process was last seen to refuse, if it has never passed.
     var refusedAt: [String: Timestamp] = [:]
     /// When the new process was last seen to pass.
