@@ -83,21 +83,64 @@ import Testing
             if refused { throw Full() }
         }
 
+        /// Longer than any wait of a rollout.
+        static let forEver = TimeSpan.seconds(1_000_000)
+
         func now() -> Timestamp { state.withLock { $0.now } }
         func sleep(for span: TimeSpan) async {
             guard !Task.isCancelled else { return }
+            if span >= Self.forEver {
+                // Until it is cancelled.
+                let (stream, end) = AsyncStream.makeStream(of: Never.self)
+                for await _ in stream {}
+                end.finish()
+                return
+            }
             state.withLock { $0.now = $0.now + span }
         }
 
-        func drive(controls: AsyncStream<Rollout.Input.Kind> = AsyncStream { $0.finish() })
-            async throws
-            -> Rollout
-        {
+        func drive(
+            controls: AsyncStream<Rollout.Input.Kind> = AsyncStream { $0.finish() },
+            lease: (any LeaseKeeping)? = nil
+        ) async throws -> Rollout {
             try await Driver(
-                hosts: self, prober: self, hooks: self, store: self, clock: self,
+                hosts: self, prober: self, hooks: self, store: self, clock: self, lease: lease,
                 publish: { [self] in note(.published($0)) }
             ).run(Rollout(plan: plan, id: "r", actor: "a"), controls: controls)
         }
+    }
+
+    /// A lease that is lost with the so-manyth command that is sent.
+    private final class Lease: LeaseKeeping {
+        struct Lost: SluiceFailure {
+            var codeName: String { "lease-lost" }
+            var message: String { "taken" }
+            var remedy: String { "none" }
+            var cause: (any Error)? { nil }
+        }
+
+        let isLost = Mutex(false)
+        var duration: TimeSpan { 3 * Ports.forEver }
+        func renew() async throws { if isLost.withLock({ $0 }) { throw Lost() } }
+    }
+
+    /// A change that comes without a record, after the service was taken over.
+    @Test(arguments: [RemoteCommand.Role.findRelease, .preparePush, .receive])
+    func nothingIsChangedOnceTheLeaseIsLost(after role: RemoteCommand.Role) async throws {
+        let lease = Lease()
+        let ports = Ports(
+            try Sample.plan(1),
+            onCommand: { command in
+                if command.role == role { lease.isLost.withLock { $0 = true } }
+                return nil
+            })
+        await #expect(throws: Driver.TakenOver.self) {
+            _ = try await ports.drive(lease: lease)
+        }
+        let last = ports.entries.compactMap { entry -> RemoteCommand.Role? in
+            if case .sent(_, let command) = entry { command.role } else { nil }
+        }.last { $0 != .renew }
+        #expect(last == role)
     }
 
     private static let steps: [RemoteCommand.Role: Step] = [

@@ -242,7 +242,11 @@ import Testing
             let story = Comment(rawValue: "after \(record)")
             #expect(world.violations == [], story)
             #expect(rollout.state.hosts["h1"]?.result == .failedInService, story)
-            #expect(!world.sent[sent...].contains { $0.host == "h1" && $0.role != .hook }, story)
+            let roles = world.sent[sent...].filter { $0.host == "h1" }.map(\.role)
+            // The hook runs under the lock, which is this process's then.
+            #expect(roles.allSatisfy { [.lock, .hook].contains($0) }, story)
+            #expect(roles.firstIndex(of: .lock) ?? 9 < roles.firstIndex(of: .hook) ?? 99, story)
+            #expect(world.hosts["h1"]?.lock == nil, story)
             #expect(world.hosts["h1"]?.running == "v1", story)
         }
         #expect(tried > 0)

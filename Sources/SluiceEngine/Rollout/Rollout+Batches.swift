@@ -38,7 +38,8 @@ extension Rollout {
             return value.phase == .waiting && !value.done.contains(.push)
         }
         guard !hosts.isEmpty else {
-            nextBatch(&turn)
+            // One whose push has failed may not have come to its end.
+            if state.stage == .pushingAhead { continueAfterPushes(&turn) } else { nextBatch(&turn) }
             return
         }
         for host in hosts {
@@ -69,7 +70,9 @@ extension Rollout {
             guard host.isPushedAhead, let value = state.hosts[host.name] else {
                 return false
             }
-            return value.result == nil && !value.done.contains(.push)
+            // Once the rollout stops, only what is under way is waited for.
+            let isToCome = state.stopping == nil || value.phase == .inHand || value.step != nil
+            return value.result == nil && !value.done.contains(.push) && isToCome
         }
         guard !pending else { return }
         nextBatch(&turn)
@@ -113,7 +116,7 @@ extension Rollout {
 
     /// Why no further host may be begun, if the budget is spent (rule S11).
     var overspent: String? {
-        if let host = plan.hosts.first(where: { state.hosts[$0.name]?.result == .needsAttention }) {
+        if let host = plan.hosts.first(where: { state.hosts[$0.name]?.isGivenUp == true }) {
             return "\(host.name) needs attention: no other host is touched"
         }
         let spent = plan.hosts.compactMap { state.hosts[$0.name] }.filter(\.countsForBudget)

@@ -200,6 +200,11 @@ extension Rollout {
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         guard let activity = activities[host] else { return }
+        if case .unknown = outcome, let role = activity.command?.role,
+            [.start, .restoreStart, .stop, .hook].contains(role)
+        {
+            mayBeBusy.insert(host)
+        }
         if tryAgain(host, activity, after: outcome, &turn) { return }
         activities[host]?.retryUntil = nil
         activities[host]?.outages = 0
@@ -216,6 +221,8 @@ extension Rollout {
         switch activity.phase {
         case .relock:
             relocked(host, outcome, &turn)
+        case .endLock:
+            concludeFailure(host, activity.pending ?? .needsAttention, &turn)
         case .relockEnd:
             uploadEnded(host, outcome, &turn)
         case .lock:
@@ -224,6 +231,8 @@ extension Rollout {
             observed(host, outcome, &turn)
         case .hook, .failureHook:
             hostHookEnded(host, failure: outcome.failureText, &turn)
+        case .restoreLook:
+            lookedBeforeTheWayBack(host, outcome, &turn)
         case .reachAgain:
             reachedAgain(host, outcome, &turn)
         case .signalling, .restoreInspect, .countRead:
@@ -241,6 +250,7 @@ extension Rollout {
         case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
+            .lockPause, .restoreLookPause,
             .observePause, .observeProbe, .observeProbePause, .hookPause, .failureHookPause,
             .changedProbe, .changedPause, .pushPause, .pushLookPause, .startLookPause:
             break
@@ -271,6 +281,8 @@ extension Rollout {
         case .retryPause(let phase):
             guard let command = activity.command else { break }
             send(host, command, phase, upload: activity.isUpload, &turn)
+        case .restoreLookPause: lookBeforeTheWayBack(host, &turn)
+        case .lockPause: send(host, .lock, .lock, &turn)
         case .pushLockPause: takePushLock(host, &turn)
         case .pushLookPause: lookBeforePush(host, &turn)
         case .pushPause: pushAgain(host, &turn)

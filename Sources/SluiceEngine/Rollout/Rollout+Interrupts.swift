@@ -36,9 +36,20 @@ extension Rollout {
                 turn.decision.effects.append(
                     .cancel(Ticket(host: host, number: activity.ticket)))
             }
+            for host in plan.hosts.map(\.name) { cutShort(host, &turn) }
             goOnIfIdle(&turn)
         default:
             turn.decision.effects.append(.exit)
+        }
+    }
+
+    /// A pause before something is tried again is not waited out.
+    private mutating func cutShort(_ host: String, _ turn: inout Turn) {
+        switch activities[host]?.phase {
+        case .pushPause, .hookPause:
+            guard !restoreIfInterrupted(host, &turn) else { return }
+            fail(host, "interrupted", remedy: "deploy again when you are ready", &turn)
+        default: break
         }
     }
 

@@ -4,6 +4,16 @@ import SluiceModel
 extension Rollout {
     mutating func locked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         switch outcome {
+        case .succeeded(let report) where report["busy"] == "1":
+            guard let deadline = activities[host]?.deadline, turn.now < deadline else {
+                fail(
+                    host, "a command of an earlier run still runs on the host",
+                    remedy: "end it there, or wait for it", &turn)
+                return
+            }
+            progress(
+                host, "a command of an earlier run still runs there", until: deadline, &turn)
+            enterPhase(host, .lockPause, &turn) { .timer($0, after: .seconds(1)) }
         case .succeeded(let report):
             finishStep(host, detail: report["took"] == "stale" ? "a lock left behind" : nil, &turn)
         case .failed(ScriptStatus.lockHeld, let message):

@@ -158,7 +158,13 @@ extension Rollout {
     mutating func lookForExit(_ host: String, _ turn: inout Turn) {
         guard let commands = commands(host) else { return }
         let process = activities[host]?.process
-        send(host, commands.inspect(afterStopping: process), .exitInspect, &turn)
+        // A stop of which nothing is known may be under way yet.
+        let isUncertain = activities[host]?.isUncertain ?? false
+        send(
+            host,
+            isUncertain
+                ? commands.observe(after: process) : commands.inspect(afterStopping: process),
+            .exitInspect, &turn)
     }
 
     /// How long a killed process may take to vanish: only a process stuck in the kernel needs it.
@@ -190,7 +196,7 @@ extension Rollout {
                 process: process, &turn)
         } else if let found, activity.isUncertain,
             activity.restarts + stoppedAgain[host, default: 0] < Self.stopsAgain,
-            ["self", "child"].contains(report["owner"] ?? ""),
+            ["self", "child"].contains(report["owner"] ?? ""), report["busy"] != "1",
             isOverdue(host, activity, turn)
         {
             stopAgain(host, activity, found, &turn)
@@ -282,8 +288,13 @@ extension Rollout {
     }
 
     /// How long a service that was started may take until there is a process to see.
-    private func startSettling(_ host: HostPlan) -> TimeSpan {
-        max(Self.settling, TimeSpan(milliseconds: host.spec.verify.within.milliseconds / 4))
+    ///
+    /// One that is known by its port alone may run long before that is open.
+    func startSettling(_ host: HostPlan) -> TimeSpan {
+        let within = host.spec.verify.within
+        let isSeenEarly = host.spec.service.control == .systemd || host.spec.service.pidfile != nil
+        return max(
+            Self.settling, isSeenEarly ? TimeSpan(milliseconds: within.milliseconds / 4) : within)
     }
 
     mutating func lookForStart(_ host: String, _ turn: inout Turn) {
@@ -299,7 +310,7 @@ extension Rollout {
         guard let plan = plan.host(host), let deadline = activity.deadline,
             case .succeeded(let report) = outcome,
             let seen = HostObservation(report, spec: plan.spec), seen.process == nil,
-            turn.now < deadline
+            seen.portOwner == .none, turn.now < deadline
         else {
             // Verification says what is wrong with it.
             finishStep(host, &turn)

@@ -32,7 +32,7 @@ extension Rollout {
             unlock(host, takesFirst: true, &turn)
         }
         for host in hosts { takeUp(host, &turn) }
-        if hosts.isEmpty { goOn(&turn) }
+        if hosts.isEmpty || state.stage == .pushingAhead { goOn(&turn) }
     }
 
     /// Whether something was begun on the host that has no end.
@@ -46,7 +46,7 @@ extension Rollout {
         }
     }
 
-    /// Goes on where no host is in hand.
+    /// Goes on where no host is in hand, or with the pushes ahead, which wait for none.
     private mutating func goOn(_ turn: inout Turn) {
         switch state.stage {
         case .notStarted, .finished: break
@@ -55,7 +55,7 @@ extension Rollout {
             end(&turn)
         case .beforeHooks: runRolloutHook(plan.beforeRollout, state.hooksDone, &turn)
         case .pushingAhead:
-            if mode == .restore { end(&turn) } else { pushAhead(&turn) }
+            if state.stopping != nil { continueAfterPushes(&turn) } else { pushAhead(&turn) }
         case .rolling:
             if allHostsFinished {
                 end(&turn)
@@ -79,11 +79,9 @@ extension Rollout {
                         host: host, step: value.step,
                         finding: "its push ahead has no outcome: it is looked for again",
                         undone: [.push])), &turn)
-            if state.hosts.values.allSatisfy({ $0.phase != .waiting || $0.step == nil }) {
-                goOn(&turn)
-            }
             return
         }
+        guard let commands = commands(host) else { return }
         // Its failure was dealt with, all but the end.
         if let reaction = value.reaction,
             reaction == .inService || (reaction == .leave && mode == .resume)
@@ -92,11 +90,13 @@ extension Rollout {
                 .observed(
                     .init(host: host, finding: "it had failed: only its end was not written down")),
                 &turn)
-            concludeFailure(
-                host, reaction == .inService ? inServiceResult(host) : .needsAttention, &turn)
+            // Its failure hooks, and whoever gives the lock back, need the lock.
+            begin(host, until: turn.now + busyLimit(host))
+            let result = reaction == .inService ? inServiceResult(host) : .needsAttention
+            activities[host]?.pending = result
+            send(host, commands.lock(), .endLock, &turn)
             return
         }
-        guard let commands = commands(host) else { return }
         begin(host, until: turn.now + busyLimit(host))
         send(host, commands.lock(), .relock, &turn)
     }
@@ -157,7 +157,9 @@ extension Rollout {
         let since = activities[host]?.since ?? turn.now
         activities[host]?.since = since
         // A start that was sent may not have come so far yet that there is a process to see.
-        if value(host, is: .start), observation.process == nil, turn.now - since < Self.settling {
+        if value(host, is: .start), observation.process == nil,
+            turn.now - since < startSettling(plan)
+        {
             enterPhase(host, .observePause, &turn) { .timer($0, after: Pace.watch) }
             return
         }

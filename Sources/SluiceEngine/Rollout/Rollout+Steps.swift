@@ -56,13 +56,18 @@ extension Rollout {
     mutating func enter(_ host: String, _ step: Step, _ turn: inout Turn) {
         guard let plan = plan.host(host), let value = state.hosts[host] else { return }
         switch step {
-        case .lock: send(host, .lock, .lock, &turn)
+        case .lock:
+            begin(host, until: turn.now + busyLimit(host))
+            send(host, .lock, .lock, &turn)
         case .beforeHost: runHostHook(host, value.hooksDone, &turn)
         case .afterHost: runHostHook(host, value.hooksDone, &turn)
         case .admit: admit(host, &turn)
         case .pingOff:
             if value.path == .forward {
                 send(host, .pingOff, .signalling, &turn)
+            } else if mayBeBusy.contains(host) {
+                begin(host, until: turn.now + busyLimit(host))
+                lookBeforeTheWayBack(host, &turn)
             } else {
                 send(host, .inspect, .restoreInspect, &turn)
             }

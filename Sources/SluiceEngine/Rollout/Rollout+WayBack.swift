@@ -2,6 +2,27 @@ import SluiceModel
 
 /// The beginning of the way back: what runs, and whether it has to be drained first.
 extension Rollout {
+    /// A start or a stop of which nobody knows whether it came through may be under way yet, and
+    /// would undo what the way back does.
+    mutating func lookBeforeTheWayBack(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(host, commands.observe(), .restoreLook, &turn)
+    }
+
+    mutating func lookedBeforeTheWayBack(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        if case .succeeded(let report) = outcome, report["busy"] == "1",
+            let deadline = activities[host]?.deadline, turn.now < deadline
+        {
+            progress(host, "what was sent before still runs there", until: deadline, &turn)
+            enterPhase(host, .restoreLookPause, &turn) { .timer($0, after: .seconds(1)) }
+            return
+        }
+        mayBeBusy.remove(host)
+        send(host, .inspect, .restoreInspect, &turn)
+    }
+
     /// Before anything is stopped on the way back: what runs, and does the balancer send to it?
     mutating func foundForRestore(
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn

@@ -34,6 +34,9 @@ package struct Rollout: Sendable {
     var drainedAnew: [String: Int] = [:]
     /// How often a stop was made again on the way back, of which nothing was seen.
     var stoppedAgain: [String: Int] = [:]
+    /// Hosts on which a start, a stop or a hook may still run, of which no outcome is known. Empty
+    /// after a resume, which waits until nothing runs.
+    var mayBeBusy: Set<String> = []
     /// How long a host that could not be reached for its signal is tried, over all admissions.
     var signalUntil: [String: Timestamp] = [:]
     /// Processes that had closed their port when a resumed rollout looked: they have been told to
@@ -203,6 +206,15 @@ package struct Rollout: Sendable {
         package var hookInHand: String?
         package var hookBegun = 0
 
+        /// It needs attention, or will once its failure hooks have run.
+        var isGivenUp: Bool {
+            switch phase {
+            case .waiting: false
+            case .inHand: reaction == .leave
+            case .finished(let result): result == .needsAttention
+            }
+        }
+
         package var result: Event.HostResult? {
             if case .finished(let result) = phase { result } else { nil }
         }
@@ -220,10 +232,12 @@ struct Activity: Sendable, Hashable {
         case hookPause(Int)
         /// The host's lock, before a resumed rollout looks at it.
         case relock
+        /// The lock of a host of which only the end is to come.
+        case endLock
         /// An upload of a process that has died is ended, before anything is looked at.
         case relockEnd
         case observe, observePause, observeProbe, observeProbePause
-        case lock
+        case lock, lockPause
         /// Before the command is sent again; then the host is back in the phase named.
         indirect case retryPause(Phase)
         case admitProbe, admitPause
@@ -232,7 +246,7 @@ struct Activity: Sendable, Hashable {
         case reachAgain
         /// The process is another than the survey saw: does it serve?
         case changedProbe, changedPause
-        case restoreInspect, restoreProbe
+        case restoreLook, restoreLookPause, restoreInspect, restoreProbe
         case confirmProbe, confirmPause
         case drainProbe, drainPause
         case countRead, countPause
