@@ -20,15 +20,17 @@ extension World {
     /// The service owes the controller an answer and a latch; it can do without the one or the
     /// other, but not without both: a process that is deaf to the signal and can't be asked either
     /// looks just like one that is drained.
-    func isContractBroken(_ process: ModelProcess) -> Bool {
+    private func isContractBroken(_ process: ModelProcess, _ host: ModelHost) -> Bool {
         let isDeaf = process.fate.latchesAfter.map { $0 > 100 } ?? true
         // So does one that fails on its own while nobody knows whether the signal reached it.
-        if !process.isSignalled, outcome.resumes > 0, faults.has(.sickHost) { return true }
+        if !process.isSignalled, outcome.resumes > 0, host.struck.contains(.sickHost) {
+            return true
+        }
         let doubts: [FaultKind] = [
             .cutOff, .probeLost, .hungService, .sickHost, .slowHealthy, .flappingHealth,
             .neverHealthy,
         ]
-        return isDeaf && (process.fate.ignoresTerm || doubts.contains { faults.has($0) })
+        return isDeaf && (process.fate.ignoresTerm || !host.struck.isDisjoint(with: doubts))
     }
 
     var isSoundPlan: Bool {
@@ -198,7 +200,7 @@ extension World {
         guard process.isListening, let window = plan.host(names[host])?.windows.drain.total else {
             return
         }
-        guard !isContractBroken(process), hosts[host].replacements < 3 else {
+        guard !isContractBroken(process, hosts[host]), hosts[host].replacements < 3 else {
             hosts[host].isExcused = true
             return
         }

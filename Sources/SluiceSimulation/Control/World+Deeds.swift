@@ -159,10 +159,10 @@ extension World {
         }
         hosts[host].partial = true
         if strikes(.partialUpload, faults.perStart) {
-            inject(.partialUpload, names[host])
+            inject(.partialUpload, at: host)
             hosts[host].partial = false
         } else if strikes(.corruptUpload, faults.perStart) {
-            inject(.corruptUpload, names[host])
+            inject(.corruptUpload, at: host)
             hosts[host].partial = false
         }
         return .succeeded([:])

@@ -72,7 +72,7 @@ extension World {
         }
         if cutOffUntil[host] > now { return silence(.failing, "no answer in time") }
         if strikes(.probeLost, faults.perProbe) {
-            inject(.probeLost, names[host])
+            inject(.probeLost, at: host)
             return chances.chance(700)
                 ? silence(.unknown, "the connection for the probe is down")
                 : silence(.failing, "no answer in time")

@@ -41,13 +41,13 @@ extension World {
         let rest = max(1_000, faults.until - now)
         switch kind {
         case .sickHost:
-            inject(kind, names[host])
+            inject(kind, at: host)
             noteFault(host)
             hosts[host].isIll = true
             if chances.chance(850) { recover(host, after: chances.number(500...60_000)) }
         case .hungService:
             guard let index = hosts[host].processes.firstIndex(where: \.isListening) else { return }
-            inject(kind, names[host])
+            inject(kind, at: host)
             noteFault(host)
             loseRequestsInFlight(at: host, .fault)
             hosts[host].downCause = .fault
@@ -55,25 +55,25 @@ extension World {
             hosts[host].processes[index].isHung = true
             recover(host, after: chances.number(500...20_000))
         case .diskFull:
-            inject(kind, names[host])
+            inject(kind, at: host)
             hosts[host].isDiskFull = true
             recover(host, after: chances.number(1_000...60_000))
         case .restartedByOther:
             guard let index = hosts[host].processes.firstIndex(where: \.isListening) else { return }
-            inject(kind, names[host])
+            inject(kind, at: host)
             end(host, index)
             replaced(host)
             launch(host, drawFate(hosts[host].current, host), isOfRollout: false)
         case .cutOff:
-            inject(kind, names[host])
+            inject(kind, at: host)
             cutOffUntil[host] = now + chances.number(500...40_000)
         case .hostReboot:
             guard hosts[host].isOn else { return }
-            inject(kind, names[host])
+            inject(kind, at: host)
             powerOff(host)
             queue.push(.powerOn(host: host), at: now + chances.number(2_000...60_000))
         case .hostClockJump:
-            inject(kind, names[host])
+            inject(kind, at: host)
             hosts[host].clockOffset += jump()
         case .clockJump:
             inject(kind, "")

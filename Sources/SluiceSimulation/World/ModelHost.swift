@@ -71,6 +71,8 @@ struct ModelHost: Sendable {
     var finishedAt = 0
     /// The highest number of a token that took the lock.
     var newestToken = 0
+    /// The faults that struck this host, or the way to it.
+    var struck: Set<FaultKind> = []
     /// How often somebody else than the rollout started a process in another's place.
     var replacements = 0
     /// Hung services are looked at for longer than the plan reckons with.

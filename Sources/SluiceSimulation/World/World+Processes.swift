@@ -97,17 +97,17 @@ extension World {
         fate.removesPidfileEarly = fates.chance(300)
         guard now < faults.until else { return }
         if faults.has(.ignoredSignal), fates.chance(faults.perStart) {
-            inject(.ignoredSignal, names[host])
+            inject(.ignoredSignal, at: host)
             fate.latchesAfter = nil
         } else if faults.has(.lateSignal), fates.chance(faults.perStart) {
-            inject(.lateSignal, names[host])
+            inject(.lateSignal, at: host)
             let windows = plan.host(names[host])?.windows.readmission.total.milliseconds ?? 1_000
             let confirm = hosts[host].spec.drain.confirmWithin.milliseconds
             // Later than that nobody can promise to see it.
             fate.latchesAfter = fates.number(100...confirm + windows / 2)
         }
         if faults.has(.ignoredTerm), fates.chance(faults.perStart) {
-            inject(.ignoredTerm, names[host])
+            inject(.ignoredTerm, at: host)
             fate.ignoresTerm = true
         }
     }
@@ -118,20 +118,20 @@ extension World {
         fate.listensAfter = fates.number(10...1_500)
         fate.warmsAfter = fates.number(0...1_000)
         if release == plan.release.id, isReleaseBad {
-            inject(.neverHealthy, names[host])
+            inject(.neverHealthy, at: host)
             fate.warmsAfter = nil
         }
         guard now < faults.until else { return fate }
         if faults.has(.slowHealthy), fates.chance(faults.perStart) {
-            inject(.slowHealthy, names[host])
+            inject(.slowHealthy, at: host)
             fate.warmsAfter = fate.warmsAfter.map { _ in fates.number(2_000...70_000) }
         }
         if faults.has(.crashAfterStart), fates.chance(faults.perStart) {
-            inject(.crashAfterStart, names[host])
+            inject(.crashAfterStart, at: host)
             fate.crashesAfter = fates.number(10...15_000)
         }
         if faults.has(.flappingHealth), fates.chance(faults.perStart) {
-            inject(.flappingHealth, names[host])
+            inject(.flappingHealth, at: host)
             // Shorter than it is looked at, nobody sees it.
             fate.flaps = (0..<2 * fates.number(1...3)).map { _ in fates.number(1_500...6_000) }
         }

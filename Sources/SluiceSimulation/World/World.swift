@@ -174,6 +174,11 @@ final class World {
         trace("BREACH \(rule): \(text)")
     }
 
+    func inject(_ kind: FaultKind, at host: Int) {
+        hosts[host].struck.insert(kind)
+        inject(kind, names[host])
+    }
+
     func inject(_ kind: FaultKind, _ text: @autoclosure () -> String) {
         if let index = FaultKind.allCases.firstIndex(of: kind) { injected[index] += 1 }
         trace("fault \(kind.rawValue): \(text())")
