@@ -52,6 +52,30 @@ import Testing
         #expect(world.sent.count { $0.host == "h1" && $0.role == .terminate } == 3)
     }
 
+    /// The signal was lost, and what looked like its effect was an illness that has passed.
+    @Test func aLostStopIsNotMadeAgainToAServiceThatPasses() throws {
+        var world = Sample.world(2)
+        world.hosts["h1"]?.ignoresSignal = true
+        var isLost = false
+        world.faults = { world, host, command in
+            switch command.role {
+            case .pingOff where host == "h1" && world.hosts[host]?.pid == 100 && !isLost:
+                world.hosts[host]?.latched = true
+                return .unknown(reason: "connection lost")
+            case .terminate where host == "h1" && !isLost:
+                isLost = true
+                world.hosts[host]?.latched = false
+                return .unknown(reason: "connection lost")
+            default: return nil
+            }
+        }
+        let rollout = world.run(try Sample.plan(2))
+        #expect(isLost)
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == .failedInService)
+        #expect(world.sent.count { $0.host == "h1" && $0.role == .terminate } == 1)
+    }
+
     /// A stop command whose connection was lost still runs: no second one joins it.
     @Test(arguments: [0, 1_000]) func aStopIsNotMadeAgainWhileOneRuns(polls: Int) throws {
         let plan = try Sample.plan(

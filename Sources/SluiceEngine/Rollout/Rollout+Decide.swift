@@ -250,7 +250,7 @@ extension Rollout {
         case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
-            .lockPause, .restoreLookPause,
+            .lockPause, .restoreLookPause, .stopProbe,
             .observePause, .observeProbe, .observeProbePause, .hookPause, .failureHookPause,
             .changedProbe, .changedPause, .pushPause, .pushLookPause, .startLookPause:
             break
@@ -264,6 +264,8 @@ extension Rollout {
         switch activity.phase {
         case .observeProbe:
             probedForResume(host, activity, result, &turn)
+        case .stopProbe:
+            probedBeforeStop(host, activity, result, &turn)
         case .confirmProbe, .drainProbe, .restoreProbe, .changedProbe:
             drainProbeEnded(host, activity, result, &turn)
         case .verifyProbe, .verifyRelease, .readmitProbe, .soakProbe:

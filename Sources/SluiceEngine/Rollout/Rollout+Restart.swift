@@ -110,10 +110,27 @@ extension Rollout {
                 &turn)
             return
         }
+        // The surveyed process has the latch, if the signal came.
+        enterPhase(host, .stopProbe, &turn) { .probe($0) }
+    }
+
+    mutating func probedBeforeStop(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
+    ) {
+        guard let commands = commands(host), let plan = plan.host(host),
+            let process = activity.process
+        else { return }
+        if result.verdict != .failing {
+            fail(
+                host,
+                "\(process) was not told to end, and \(path(host)) no longer fails: \(result.text)",
+                remedy: "find out what reopens it: the drain signal may not have reached it",
+                reaction: result.verdict == .passing ? .watch : nil, &turn)
+            return
+        }
         note(host, .warning, "\(process) was not told to end: it is told now", &turn)
         activities[host]?.restarts += 1
         activities[host]?.isUncertain = false
-        guard let commands = commands(host), let plan = plan.host(host) else { return }
         if activity.killed {
             activities[host]?.deadline = turn.now + Self.killLimit
             send(host, commands.kill(process), .stopKill, &turn)

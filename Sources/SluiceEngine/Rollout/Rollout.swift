@@ -256,7 +256,7 @@ struct Activity: Sendable, Hashable {
         case pushPause
         /// What was sent before still runs; an upload among it is ended.
         case pushLook, pushLookPause, pushEnd
-        case stopInspect, stopTerminate, exitInspect, exitPause, stopKill
+        case stopInspect, stopTerminate, exitInspect, exitPause, stopProbe, stopKill
         case activate
         case start
         /// Nobody knows whether the start command ran.

@@ -30,7 +30,9 @@ extension World {
             .cutOff, .probeLost, .hungService, .sickHost, .slowHealthy, .flappingHealth,
             .neverHealthy,
         ]
-        return isDeaf && (process.fate.ignoresTerm || !host.struck.isDisjoint(with: doubts))
+        return isDeaf
+            && (process.fate.ignoresTerm || process.wasRefusing
+                || !host.struck.isDisjoint(with: doubts))
     }
 
     var isSoundPlan: Bool {

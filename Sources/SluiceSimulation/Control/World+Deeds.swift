@@ -74,6 +74,7 @@ extension World {
         let process = hosts[host].processes[index]
         guard !process.isSignalled else { return }
         hosts[host].processes[index].isSignalled = true
+        hosts[host].processes[index].wasRefusing = !hosts[host].condition.isPassing
         guard let delay = process.fate.latchesAfter else { return }
         checkTakingOut(flight)
         if delay == 0 {

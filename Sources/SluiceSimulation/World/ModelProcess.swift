@@ -30,6 +30,8 @@ struct ModelProcess: Sendable {
     var isListening = false
     var health = Health.warming
     var isSignalled = false
+    /// It refused already when it was signalled, for a reason of its own.
+    var wasRefusing = false
     /// The latch: nothing but the process's end opens it.
     var latchedAt: Int?
     var isEnding = false

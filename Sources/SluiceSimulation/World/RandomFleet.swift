@@ -34,11 +34,12 @@ struct RandomFleet {
         play.admitWithin = dice.pick([.seconds(5), .seconds(20), .seconds(60)])
         play.onFailure = dice.chance(150) ? .halt : .restore
         if dice.chance(100) {
-            play.beforeRollout = [Hook(name: "announce", place: .controller, command: "true")]
+            play.beforeRollout = [Self.hook("announce", .controller, &dice)]
         }
         if dice.chance(100) {
-            play.afterRollout = [Hook(name: "conclude", place: .controller, command: "true")]
+            play.afterRollout = [Self.hook("conclude", .controller, &dice)]
         }
+        play.reconnectWithin = dice.pick([nil, nil, .seconds(5), .seconds(120)])
         self.play = play
     }
 
@@ -84,11 +85,22 @@ struct RandomFleet {
         if dice.chance(150) {
             let place = dice.pick([Hook.Place.host, .controller])
             spec.hooks = HostHooks(
-                before: [Hook(name: "before", place: place, command: "true")],
-                after: [Hook(name: "after", place: .host, command: "true")],
-                onFailure: [Hook(name: "page", place: place, command: "true")])
+                before: [hook("before", place, &dice)], after: [hook("after", .host, &dice)],
+                onFailure: [hook("page", place, &dice)])
         }
+        spec.artifact.retry = retry(&dice)
         return spec
+    }
+
+    private static func hook(_ name: String, _ place: Hook.Place, _ dice: inout Dice) -> Hook {
+        Hook(name: name, place: place, command: "true", retry: retry(&dice))
+    }
+
+    private static func retry(_ dice: inout Dice) -> RetryPolicy? {
+        guard dice.chance(300) else { return nil }
+        return RetryPolicy(
+            retries: dice.number(1...3),
+            delay: dice.pick([.milliseconds(500), .seconds(5), .seconds(30)]))
     }
 
     private static func check(_ dice: inout Dice) -> HealthCheck {
