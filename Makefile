@@ -66,6 +66,8 @@ lint:
 	@swift format lint --strict --recursive Sources Tests Package.swift
 	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); \
 	    else echo 'shellcheck is not installed: shell scripts are not checked'; fi
+	@if command -v git >/dev/null; then scripts/mutants --fit; \
+	    else echo 'git is not installed: whether the mutants fit is not checked'; fi
 
 clean: ## Remove everything that was built.
 	@rm -rf .build
