@@ -54,7 +54,8 @@ package protocol LeaseKeeping: Sendable {
     /// How long it lasts without a renewal.
     var duration: TimeSpan { get }
 
-    /// - Throws: When somebody else has it by now; anything but that is not thrown but waited out.
+    /// - Throws: A failure with the code `lease-lost` when somebody else has it by now; another
+    ///   when the journal could not be asked.
     func renew() async throws
 }
 

@@ -105,7 +105,7 @@ import Testing
         _ = world.run(plan)
         let stops = world.sent.filter { $0.role == .stop }.map(\.at)
         let pause = try #require(stops.dropFirst().first) - (try #require(stops.first))
-        // The way back makes one, when nothing that was sent before can run any more.
+        // The way back makes one, when what was sent before has had its time.
         let limit = Rollout(plan: plan, id: "r", actor: "a").busyLimit("h1")
         #expect(polls == 0 ? pause < .seconds(10) : pause > limit)
     }
@@ -114,7 +114,9 @@ import Testing
 
     /// On the way back a failing answer may be the process's own: it says nothing about a signal
     /// that was lost.
-    @Test func aLostSignalToAFailingProcessIsSentAgain() throws {
+    ///
+    /// With a `rise` of 2 it is known that no balancer has the process yet, but not for long.
+    @Test(arguments: [1, 2]) func aLostSignalToAFailingProcessIsSentAgain(rise: Int) throws {
         var world = badWorld()
         var isLost = false
         world.faults = { world, host, command in
@@ -128,12 +130,11 @@ import Testing
             // Once it is drained, it would get well but for the latch.
             if isOnTheWayBack($0, at: .stop) { $0.badReleases = [] }
         }
-        // Seen to refuse too seldom to be known as one that no balancer has.
         let plan = try Sample.plan(
             2,
             spec: {
                 $0.verify.within = .seconds(5)
-                $0.healthChecks[0].rise = 1
+                $0.healthChecks[0].rise = rise
             })
         let rollout = world.run(plan)
         #expect(isLost)
@@ -241,6 +242,51 @@ import Testing
         #expect(results(rollout)["h1"] == (isOver ? .deployed : .failedInService))
         #expect(results(rollout)["h2"] == (isOver ? .deployed : .untouched))
         #expect(asked >= 4)
+    }
+
+    /// Nothing has been done to it: whoever stops the rollout need not wait.
+    @Test func anInterruptEndsTheWaitForWhatRuns() throws {
+        var world = Sample.world(2)
+        world.faults = { _, _, command in
+            command.role == .lock
+                ? .succeeded(["took": "fresh", "former": "", "busy": "1"]) : nil
+        }
+        let end = world.now + .seconds(20)
+        world.interruptAt = [end]
+        let rollout = world.run(try Sample.plan(2))
+        #expect(world.violations == [])
+        #expect(results(rollout) == ["h1": .untouched, "h2": .untouched])
+        #expect(world.now < end + .seconds(5))
+        #expect(world.sent.count { $0.role == .endUpload } == 1)
+    }
+
+    /// A host whose push ahead is not begun again keeps neither lock nor upload.
+    @Test(arguments: [Event.Resumed.Mode.resume, .restore])
+    func aPushAheadThatIsGivenUpLeavesNothing(
+        mode: Event.Resumed.Mode
+    ) throws {
+        let plan = try Sample.plan(
+            2, spec: { $0.artifact.push = .ahead }, play: { $0.budget = .count(0) })
+        var world = Sample.world(2)
+        var rollout = Rollout(plan: plan, id: "r1", actor: "test")
+        for record in 1..<30 {
+            world = Sample.world(2)
+            world.faults = { world, host, command in
+                if command.role == .preparePush, host == "h1" {
+                    return .failed(status: 1, message: "no space")
+                }
+                return command.role == .receive && host == "h2" && world.process == 0
+                    ? .unreachable(reason: "gone", remedy: "wait") : nil
+            }
+            guard world.crash(plan, after: record, effects: true) else { break }
+            let value = world.folded(plan).state.hosts
+            guard value["h1"]?.failure != nil, value["h2"]?.step == .push else { continue }
+            rollout = world.resume(plan, mode)
+            break
+        }
+        #expect(rollout.state.hosts["h2"]?.result == .untouched)
+        #expect(world.unlockedWith["h2"] == [.lock, .endUpload, .unlock])
+        #expect(world.hosts["h2"]?.lock == nil)
     }
 
     // MARK: Attention

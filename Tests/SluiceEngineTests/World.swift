@@ -68,6 +68,8 @@ struct World {
     var sent: [(host: String, role: RemoteCommand.Role, at: Timestamp)] = []
     /// The records that the journal had when a host's lock was given back.
     var unlocked: [(host: String, records: Int)] = []
+    /// What was sent to each host when its lock was given back last.
+    var unlockedWith: [String: [RemoteCommand.Role]] = [:]
     var violations: [String] = []
     /// For each stop that was sent: whether the host was owed its readmission then.
     var owedWhileStopping: [Bool] = []
@@ -267,12 +269,15 @@ struct World {
         case .timer(let ticket, let span):
             push(.timer(ticket), after: span)
         case .unlock(let name, let commands):
+            unlockedWith[name] = commands.map(\.role)
             unlocked.append((name, events.filter(\.isDurable).count))
             // A lock is given back by the process that took it.
             for command in commands {
                 if command.role == .lock {
                     hosts[name]?.lock = process
-                } else if hosts[name]?.lock == process, !down.contains(name) {
+                } else if command.role == .unlock, hosts[name]?.lock == process,
+                    !down.contains(name)
+                {
                     hosts[name]?.lock = nil
                     if !command.script.contains("timer.*") { continue }
                     hosts[name]?.timer = nil

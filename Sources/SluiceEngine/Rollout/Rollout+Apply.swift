@@ -129,6 +129,7 @@ extension Rollout {
         if case .finished = state.stage { state.stage = .rolling }
         for host in event.hosts {
             change(host) {
+                if $0.reaction == .leave { $0.reaction = nil }
                 guard $0.result == .needsAttention else { return }
                 $0.phase = .inHand
                 $0.path = .restore
@@ -178,7 +179,7 @@ extension Rollout.HostState {
 
     mutating func observe(_ event: Event.Observed) {
         step = nil
-        mayBeLocked = phase == .inHand
+        mayBeLocked = mayBeLocked || phase == .inHand
         done.subtract(event.undone)
         done.formUnion(event.done)
         if event.done.contains(.verify) { newProcess = event.process }

@@ -149,9 +149,9 @@ extension Rollout {
                         host: host.name, result: .untouched,
                         releaseBefore: host.baseline?.release,
                         releaseAfter: host.baseline?.release)), &turn)
-            if state.hosts[host.name]?.mayBeLocked == true {
-                unlock(host.name, takesFirst: mode != nil, &turn)
-            }
+            guard let value = state.hosts[host.name], value.mayBeLocked else { continue }
+            unlock(
+                host.name, takesFirst: mode != nil, endsUpload: !value.done.contains(.push), &turn)
         }
         guard result == .succeeded, !plan.afterRollout.isEmpty, !plan.batches.isEmpty else {
             finish(&turn)

@@ -201,7 +201,7 @@ extension Rollout {
     ) {
         guard let activity = activities[host] else { return }
         if case .unknown = outcome, let role = activity.command?.role,
-            [.start, .restoreStart, .stop, .hook].contains(role)
+            [.start, .restoreStart, .stop, .activate, .hook].contains(role)
         {
             mayBeBusy.insert(host)
         }
@@ -222,7 +222,10 @@ extension Rollout {
         case .relock:
             relocked(host, outcome, &turn)
         case .endLock:
-            concludeFailure(host, activity.pending ?? .needsAttention, &turn)
+            lockedForTheEnd(host, activity, outcome, &turn)
+        case .lockEnd:
+            noteEndedUpload(host, outcome, &turn)
+            lockAgain(host, &turn)
         case .relockEnd:
             uploadEnded(host, outcome, &turn)
         case .lock:
@@ -250,7 +253,7 @@ extension Rollout {
         case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
-            .lockPause, .restoreLookPause, .stopProbe,
+            .lockPause, .endLockPause, .restoreLookPause, .stopProbe,
             .observePause, .observeProbe, .observeProbePause, .hookPause, .failureHookPause,
             .changedProbe, .changedPause, .pushPause, .pushLookPause, .startLookPause:
             break
@@ -284,7 +287,8 @@ extension Rollout {
             guard let command = activity.command else { break }
             send(host, command, phase, upload: activity.isUpload, &turn)
         case .restoreLookPause: lookBeforeTheWayBack(host, &turn)
-        case .lockPause: send(host, .lock, .lock, &turn)
+        case .lockPause: lockAgain(host, &turn)
+        case .endLockPause: takeLockForTheEnd(host, &turn)
         case .pushLockPause: takePushLock(host, &turn)
         case .pushLookPause: lookBeforePush(host, &turn)
         case .pushPause: pushAgain(host, &turn)

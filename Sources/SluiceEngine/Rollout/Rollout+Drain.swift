@@ -105,8 +105,14 @@ extension Rollout {
         // Only an answer counts: no answer may be the network between here and the host, and the
         // balancer's way is another.
         if result.verdict == .failing, result.status != nil {
+            // On the way back it may refuse for a reason of its own, without the signal.
+            if state.hosts[host]?.path == .restore, activity.isUncertain,
+                signalAgain(host, activity, &turn)
+            {
+                return
+            }
             // The latch keeps it from getting well between this and the stop.
-            if isKeptOut(host, at: turn.now) {
+            if !activity.isUncertain, isKeptOut(host, at: turn.now) {
                 drained(host, "it has not passed since it was drained", &turn)
                 return
             }
@@ -123,12 +129,6 @@ extension Rollout {
                     remedy:
                         "take disable_on_404 out of the playbook, or answer 404 after the signal",
                     reaction: plan.onFailure == .restore ? .restore : .leave, &turn)
-                return
-            }
-            // On the way back it may refuse for a reason of its own, without the signal.
-            if state.hosts[host]?.path == .restore, activity.isUncertain,
-                signalAgain(host, activity, &turn)
-            {
                 return
             }
             pingFailed(host, result, &turn)

@@ -39,6 +39,7 @@ extension Rollout {
         {
             lastTicket += 1
             hook?.ticket = lastTicket
+            hook?.isPaused = true
             turn.decision.effects.append(
                 .timer(Ticket(host: nil, number: lastTicket), after: delay))
             return

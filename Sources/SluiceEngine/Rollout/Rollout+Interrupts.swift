@@ -28,6 +28,9 @@ extension Rollout {
     private mutating func climb(to level: Int, _ cause: String, _ turn: inout Turn) {
         emit(.interrupted(.init(level: level, signal: cause)), &turn)
         if level < 3 { stop("interrupted by \(cause): no further host is begun", &turn) }
+        if level < 3, let hook, hook.isPaused {
+            rolloutHookAgain(Ticket(host: nil, number: hook.ticket), &turn)
+        }
         switch level {
         case 1: goOnIfIdle(&turn)
         case 2:
@@ -49,6 +52,10 @@ extension Rollout {
         case .pushPause, .hookPause:
             guard !restoreIfInterrupted(host, &turn) else { return }
             fail(host, "interrupted", remedy: "deploy again when you are ready", &turn)
+        case .failureHookPause(let index):
+            activities[host]?.phase = .failureHook(index)
+            hostHookEnded(host, failure: "interrupted before it ran again", &turn)
+        case .lockPause: lockAgain(host, &turn)
         default: break
         }
     }

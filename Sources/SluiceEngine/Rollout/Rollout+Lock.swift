@@ -5,6 +5,11 @@ extension Rollout {
     mutating func locked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         switch outcome {
         case .succeeded(let report) where report["busy"] == "1":
+            if activities[host]?.restarts == 0, let commands = commands(host) {
+                activities[host]?.restarts = 1
+                send(host, commands.endUpload(), .lockEnd, &turn)
+                return
+            }
             guard let deadline = activities[host]?.deadline, turn.now < deadline else {
                 fail(
                     host, "a command of an earlier run still runs on the host",
@@ -25,6 +30,14 @@ extension Rollout {
             fail(
                 host, "the host's lock could not be taken: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy ?? "check that artifact.root can be written", &turn)
+        }
+    }
+
+    mutating func lockAgain(_ host: String, _ turn: inout Turn) {
+        if state.stopping != nil {
+            finishHost(host, .untouched, &turn)
+        } else {
+            send(host, .lock, .lock, &turn)
         }
     }
 
@@ -57,13 +70,19 @@ extension Rollout {
     /// - Parameters:
     ///   - takesFirst: The lock may be one that an earlier process took; only its own
     ///     does anybody give back.
+    ///   - endsUpload: One of the earlier process's may be waiting for bytes there.
     ///   - keepsTimer: The host is not back in service, and may bring itself back.
     func unlock(
-        _ host: String, takesFirst: Bool = false, keepsTimer: Bool = false, _ turn: inout Turn
+        _ host: String, takesFirst: Bool = false, endsUpload: Bool = false,
+        keepsTimer: Bool = false, _ turn: inout Turn
     ) {
         guard let commands = commands(host) else { return }
         let unlock = commands.unlock(keepsTimer: keepsTimer)
         turn.decision.effects.append(
-            .unlock(host: host, takesFirst ? [commands.lock(), unlock] : [unlock]))
+            .unlock(
+                host: host,
+                !takesFirst
+                    ? [unlock]
+                    : [commands.lock()] + (endsUpload ? [commands.endUpload()] : []) + [unlock]))
     }
 }

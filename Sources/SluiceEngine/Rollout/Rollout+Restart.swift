@@ -120,7 +120,14 @@ extension Rollout {
         guard let commands = commands(host), let plan = plan.host(host),
             let process = activity.process
         else { return }
-        if result.verdict != .failing {
+        if result.status == nil, let deadline = activity.deadline,
+            turn.now - deadline < reconnectLimit
+        {
+            // Only an answer counts, as for the signal.
+            enterPhase(host, .exitPause, &turn) { .timer($0, after: Pace.watch) }
+            return
+        }
+        if result.verdict != .failing || result.status == nil {
             fail(
                 host,
                 "\(process) was not told to end, and \(path(host)) no longer fails: \(result.text)",
@@ -164,6 +171,9 @@ extension Rollout {
                 &turn)
             activities[host]?.isUncertain = true
             activities[host]?.since = turn.now
+            // If it came, it came just now: its grace period is not over before.
+            let grace = max(plan.host(host)?.spec.stop.grace ?? .zero, Self.settling)
+            activities[host]?.deadline = max(activity.deadline ?? turn.now, turn.now + grace)
             lookForExit(host, &turn)
         case .failed, .unreachable:
             fail(
@@ -306,10 +316,11 @@ extension Rollout {
 
     /// How long a service that was started may take until there is a process to see.
     ///
-    /// One that is known by its port alone may run long before that is open.
+    /// A unit's process is known at once; another writes its pidfile when its port is open, or is
+    /// found by that alone, and may run long before.
     func startSettling(_ host: HostPlan) -> TimeSpan {
         let within = host.spec.verify.within
-        let isSeenEarly = host.spec.service.control == .systemd || host.spec.service.pidfile != nil
+        let isSeenEarly = host.spec.service.control == .systemd
         return max(
             Self.settling, isSeenEarly ? TimeSpan(milliseconds: within.milliseconds / 4) : within)
     }

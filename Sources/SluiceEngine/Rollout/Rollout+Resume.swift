@@ -94,11 +94,30 @@ extension Rollout {
             begin(host, until: turn.now + busyLimit(host))
             let result = reaction == .inService ? inServiceResult(host) : .needsAttention
             activities[host]?.pending = result
-            send(host, commands.lock(), .endLock, &turn)
+            takeLockForTheEnd(host, &turn)
             return
         }
         begin(host, until: turn.now + busyLimit(host))
         send(host, commands.lock(), .relock, &turn)
+    }
+
+    mutating func takeLockForTheEnd(_ host: String, _ turn: inout Turn) {
+        guard let commands = commands(host) else { return }
+        send(host, commands.lock(), .endLock, &turn)
+    }
+
+    /// Whether or not the lock could be taken, the host's end is near; but one of its hooks may
+    /// still run.
+    mutating func lockedForTheEnd(
+        _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        if case .succeeded(let report) = outcome, report["busy"] == "1",
+            let deadline = activity.deadline, turn.now < deadline, state.interrupts < 2
+        {
+            enterPhase(host, .endLockPause, &turn) { .timer($0, after: .seconds(1)) }
+            return
+        }
+        concludeFailure(host, activity.pending ?? .needsAttention, &turn)
     }
 
     /// How long a command that the last process had sent may still run: as long as the longest of

@@ -19,6 +19,11 @@ extension Rollout {
             enterPhase(host, .restoreLookPause, &turn) { .timer($0, after: .seconds(1)) }
             return
         }
+        if case .succeeded(let report) = outcome, report["busy"] == "1" {
+            note(
+                host, .warning, "what was sent before still runs there, and is not waited for",
+                &turn)
+        }
         mayBeBusy.remove(host)
         send(host, .inspect, .restoreInspect, &turn)
     }

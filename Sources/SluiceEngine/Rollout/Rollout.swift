@@ -233,11 +233,13 @@ struct Activity: Sendable, Hashable {
         /// The host's lock, before a resumed rollout looks at it.
         case relock
         /// The lock of a host of which only the end is to come.
-        case endLock
+        case endLock, endLockPause
         /// An upload of a process that has died is ended, before anything is looked at.
         case relockEnd
         case observe, observePause, observeProbe, observeProbePause
         case lock, lockPause
+        /// What an upload of a process that has died left there is ended.
+        case lockEnd
         /// Before the command is sent again; then the host is back in the phase named.
         indirect case retryPause(Phase)
         case admitProbe, admitPause
@@ -325,4 +327,5 @@ struct RolloutHook: Sendable, Hashable {
     var index: Int
     /// Of its process, or of the pause before it runs again.
     var ticket: Int
+    var isPaused = false
 }

@@ -156,6 +156,8 @@ struct Situation {
                 : .fail("current has been moved by somebody else; it is brought back", .restore)
         case .nothing where value.done.contains(.start) && !hasRebooted:
             return .goOn("no process is there yet: it is waited for", undone: [.verify, .readmit])
+        case .nothing where seen.portOwner == .other && value.step == .start:
+            return .fail("something else has its port; it is brought back", .restore)
         case .nothing:
             return .goOn(
                 "the new release is not running", done: [.activate],

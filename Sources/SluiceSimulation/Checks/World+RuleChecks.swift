@@ -23,7 +23,7 @@ extension World {
     private func isContractBroken(_ process: ModelProcess, _ host: ModelHost) -> Bool {
         let isDeaf = process.fate.latchesAfter.map { $0 > 100 } ?? true
         // So does one that fails on its own while nobody knows whether the signal reached it.
-        if !process.isSignalled, outcome.resumes > 0, host.struck.contains(.sickHost) {
+        if !process.isSignalled, outcome.resumes > 0, host.wasJustIll(at: now) {
             return true
         }
         let doubts: [FaultKind] = [
@@ -202,7 +202,8 @@ extension World {
         guard process.isListening, let window = plan.host(names[host])?.windows.drain.total else {
             return
         }
-        guard !isContractBroken(process, hosts[host]), hosts[host].replacements < 3 else {
+        let isReplacedAgain = state(host)?.path == .restore && hosts[host].replacements > 1
+        guard !isContractBroken(process, hosts[host]), !isReplacedAgain else {
             hosts[host].isExcused = true
             return
         }
@@ -233,7 +234,11 @@ extension World {
         let failed = results.filter {
             [.restored, .failedInService, .needsAttention].contains($0)
         }.count
-        if results.contains(.needsAttention)
+        let isGivenUp = plan.hosts.contains {
+            let value = shadow.state.hosts[$0.name]
+            return value?.reaction == .leave && value?.result == nil
+        }
+        if isGivenUp || results.contains(.needsAttention)
             || plan.budget.isExceeded(failed: failed, of: plan.hosts.count)
         {
             breach("S11", "a host is begun although \(failed) have failed", once: "")
@@ -242,6 +247,11 @@ extension World {
 
     /// After the event was folded in.
     func checkRecord(_ event: Event) {
+        if case .hostFailed(let value) = event.kind, value.path == .forward,
+            let host = names.firstIndex(of: value.host)
+        {
+            hosts[host].replacements = 0
+        }
         guard case .hostFinished(let value) = event.kind,
             let host = names.firstIndex(of: value.host)
         else { return }

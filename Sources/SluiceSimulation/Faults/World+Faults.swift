@@ -122,6 +122,7 @@ extension World {
     func recover(_ host: Int) {
         trace("\(names[host]) recovers")
         if hosts[host].isIll || hosts[host].processes.contains(where: \.isHung) { noteFault(host) }
+        if hosts[host].isIll { hosts[host].illUntil = now }
         hosts[host].isIll = false
         hosts[host].isDiskFull = false
         for index in hosts[host].processes.indices { hosts[host].processes[index].isHung = false }

@@ -73,7 +73,10 @@ struct ModelHost: Sendable {
     var newestToken = 0
     /// The faults that struck this host, or the way to it.
     var struck: Set<FaultKind> = []
-    /// How often somebody else than the rollout started a process in another's place.
+    /// When the service was last seen to be ill.
+    var illUntil: Int?
+    /// How often somebody else than the rollout started a process in another's place, since it is
+    /// being brought back.
     var replacements = 0
     /// Hung services are looked at for longer than the plan reckons with.
     var isExcused = false
@@ -153,6 +156,11 @@ struct ModelHost: Sendable {
 }
 
 extension ModelHost {
+    /// Its illness may have looked like a drain to whoever stops it now.
+    func wasJustIll(at now: Int) -> Bool {
+        isIll || illUntil.map { now - $0 < 60_000 } ?? false
+    }
+
     /// It passes since a moment that no balancer can have acted on: either none has it in rotation,
     /// and it was too short for any of them to see as many passing answers as it takes; or the
     /// signal was there before, and only its effect is to come.
