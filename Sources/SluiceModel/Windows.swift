@@ -56,13 +56,15 @@ package struct Windows: Sendable, Hashable, Codable {
         }
         let f = check.fastInterval ?? check.interval
         let fName = check.fastInterval == nil ? "interval" : "fast_interval"
-        // A server that a 404 has taken out is not down for HAProxy, which goes on asking at
-        // `interval` (`srv_getinter` in its check.c).
         var down = check.downInterval ?? check.interval
         var downName = check.downInterval == nil ? "interval" : "down_interval"
-        if check.disableOn404, down < check.interval {
-            down = check.interval
-            downName = "interval"
+        // A server that a 404 has taken out is not down for HAProxy, which goes on asking at
+        // `interval`, and at `fastinter` while it then falls (`srv_getinter` in its check.c).
+        if check.disableOn404 {
+            for (span, name) in [(check.interval, "interval"), (f, fName)] where span > down {
+                down = span
+                downName = name
+            }
         }
         let fall = max(1, check.fall)
         let rise = max(1, check.rise)

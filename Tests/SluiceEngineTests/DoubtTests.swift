@@ -110,6 +110,27 @@ import Testing
         #expect(polls == 0 ? pause < .seconds(10) : pause > limit)
     }
 
+    /// The signal was lost, an illness looked like its effect, and has passed during the push.
+    @Test func aServiceThatPassesAgainBeforeItsStopIsNotStopped() throws {
+        var world = Sample.world(2)
+        world.hosts["h1"]?.ignoresSignal = true
+        world.faults = { world, host, command in
+            guard host == "h1" else { return nil }
+            switch command.role {
+            case .pingOff where world.hosts[host]?.pid == 100:
+                world.hosts[host]?.latched = true
+                return .unknown(reason: "connection lost")
+            case .unpack: world.hosts[host]?.latched = false
+            default: break
+            }
+            return nil
+        }
+        let rollout = world.run(try Sample.plan(2))
+        #expect(world.violations == [])
+        #expect(results(rollout)["h1"] == .failedInService)
+        #expect(!world.sent.contains { $0.host == "h1" && $0.role == .terminate })
+    }
+
     // MARK: Signals
 
     /// On the way back a failing answer may be the process's own: it says nothing about a signal

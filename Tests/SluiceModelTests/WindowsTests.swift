@@ -62,6 +62,18 @@ import Testing
         #expect(windows.readmission.terms.first?.formula == "interval")
     }
 
+    /// Nor is it when it has stopped since, and falls: `fastinter` may be the longer one.
+    @Test func afterA404TheSlowestPauseCounts() {
+        let windows = windows(.haproxy) {
+            $0.disableOn404 = true
+            $0.interval = .milliseconds(500)
+            $0.fastInterval = .seconds(3)
+            $0.downInterval = .seconds(1)
+        }
+        #expect(windows.readmission.terms.first?.span == .seconds(3))
+        #expect(windows.readmission.terms.first?.formula == "fast_interval")
+    }
+
     @Test func oneFourOhFourIsEnoughWithDisableOn404() {
         let windows = windows(.haproxy) { $0.disableOn404 = true }
         #expect(windows.drain.total == .milliseconds(2420))

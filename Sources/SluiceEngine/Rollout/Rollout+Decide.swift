@@ -253,7 +253,7 @@ extension Rollout {
         case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
-            .lockPause, .endLockPause, .restoreLookPause, .stopProbe,
+            .lockPause, .endLockPause, .restoreLookPause, .stopProbe, .stopCheck, .stopCheckPause,
             .observePause, .observeProbe, .observeProbePause, .hookPause, .failureHookPause,
             .changedProbe, .changedPause, .pushPause, .pushLookPause, .startLookPause:
             break
@@ -267,6 +267,8 @@ extension Rollout {
         switch activity.phase {
         case .observeProbe:
             probedForResume(host, activity, result, &turn)
+        case .stopCheck:
+            checkedBeforeStop(host, activity, result, &turn)
         case .stopProbe:
             probedBeforeStop(host, activity, result, &turn)
         case .confirmProbe, .drainProbe, .restoreProbe, .changedProbe:
@@ -302,6 +304,7 @@ extension Rollout {
         case .confirmPause: enterPhase(host, .confirmProbe, &turn) { .probe($0) }
         case .drainPause: enterPhase(host, .drainProbe, &turn) { .probe($0) }
         case .countPause: send(host, .countConnections, .countRead, &turn)
+        case .stopCheckPause: enterPhase(host, .stopCheck, &turn) { .probe($0) }
         case .exitPause: lookForExit(host, &turn)
         case .verifyPause: send(host, .inspect, .verifyInspect, &turn)
         case .readmitPause: enterPhase(host, .readmitProbe, &turn) { .probe($0) }

@@ -14,12 +14,35 @@ extension Rollout {
             // Whichever process runs now is the one to stop.
             guard let commands = commands(host) else { return }
             send(host, commands.inspect(), .stopInspect, &turn)
-        } else if let process = plan.baseline?.process {
-            terminate(host, process, &turn)
+        } else if plan.baseline != nil {
+            begin(host, until: turn.now + reconnectLimit)
+            enterPhase(host, .stopCheck, &turn) { .probe($0) }
         } else {
             fail(
                 host, "the plan was made without a survey",
                 remedy: "plan again without --offline", &turn)
+        }
+    }
+
+    /// Much may have happened since the drain's last look: a push can take long, and what looked
+    /// like the signal's effect may have been an illness that has passed.
+    mutating func checkedBeforeStop(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
+    ) {
+        guard let process = plan.host(host)?.baseline?.process else { return }
+        if result.verdict == .failing, result.status != nil || signalDelivered.contains(host) {
+            terminate(host, process, &turn)
+        } else if result.status == nil, let deadline = activity.deadline, turn.now < deadline {
+            progress(host, "\(path(host)): \(result.text)", until: deadline, &turn)
+            pause(host, .stopCheckPause, for: Pace.watch, &turn)
+        } else if result.status == nil, signalDelivered.contains(host) {
+            terminate(host, process, &turn)
+        } else {
+            fail(
+                host,
+                "\(path(host)) no longer fails, and the service is not stopped: \(result.text)",
+                remedy: "find out what reopens it: the drain signal may not have reached it",
+                reaction: result.verdict == .passing ? .watch : nil, &turn)
         }
     }
 

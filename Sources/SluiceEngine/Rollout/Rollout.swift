@@ -258,6 +258,7 @@ struct Activity: Sendable, Hashable {
         case pushPause
         /// What was sent before still runs; an upload among it is ended.
         case pushLook, pushLookPause, pushEnd
+        case stopCheck, stopCheckPause
         case stopInspect, stopTerminate, exitInspect, exitPause, stopProbe, stopKill
         case activate
         case start

@@ -210,14 +210,20 @@ struct Situation {
                 "the release that it had runs again", done: through(.start),
                 undone: [.verify, .readmit])
         }
-        let isEnding =
-            value.step == .stop && (found == .nothing ? seen.isFormerThere : !seen.ownsPort)
+        let isEnding = value.step == .stop && isEndingForGood
         return .goOn(
             "the way back begins anew",
             done: isEnding ? [.pingOff, .drain, .connections] : [],
             undone: plan.restore.map(\.step).filter {
                 !isEnding || ![.pingOff, .drain, .connections].contains($0)
             }, isEnding: isEnding)
+    }
+
+    /// A process that this rollout knows has closed its port. One that it has not seen before may
+    /// have been started just now, and not have opened it yet.
+    private var isEndingForGood: Bool {
+        guard let process = seen.process, found != .nothing else { return seen.isFormerThere }
+        return !seen.ownsPort && (found == .old || isSame(process, value.newProcess))
     }
 
     /// The steps of the way back up to this one.

@@ -202,6 +202,8 @@ extension World {
         guard process.isListening, let window = plan.host(names[host])?.windows.drain.total else {
             return
         }
+        // No balancer can ever have sent to it.
+        if process.wasStartedOut, !process.hasPassed { return }
         let isReplacedAgain = state(host)?.path == .restore && hosts[host].replacements > 1
         guard !isContractBroken(process, hosts[host]), !isReplacedAgain else {
             hosts[host].isExcused = true

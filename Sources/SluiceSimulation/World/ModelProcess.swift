@@ -39,6 +39,9 @@ struct ModelProcess: Sendable {
     var isHung = false
     /// How many signals of the drain it got.
     var signals = 0
+    /// No balancer had the host in rotation when it was started.
+    var wasStartedOut = false
+    var hasPassed = false
     /// Started by the rollout, not found or started by anybody else.
     var isOfRollout = false
 

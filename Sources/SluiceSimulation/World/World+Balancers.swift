@@ -128,6 +128,12 @@ extension World {
         apply(&marks)
         let wasPassing = hosts[index].condition.isPassing
         hosts[index].condition = condition
+        if condition.isPassing {
+            for process in hosts[index].processes.indices
+            where hosts[index].processes[process].isListening {
+                hosts[index].processes[process].hasPassed = true
+            }
+        }
         if condition.isPassing, !wasPassing {
             hosts[index].passingSince = now
             // Before the latch takes effect a process may get well for a moment. It is none where a

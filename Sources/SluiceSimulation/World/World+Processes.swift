@@ -8,7 +8,9 @@ extension World {
 
     func launch(_ host: Int, _ fate: ModelProcess.Fate, isOfRollout: Bool) {
         let process = hosts[host].start(fate, at: now)
-        hosts[host].processes[hosts[host].processes.count - 1].isOfRollout = isOfRollout
+        let index = hosts[host].processes.count - 1
+        hosts[host].processes[index].isOfRollout = isOfRollout
+        hosts[host].processes[index].wasStartedOut = !hosts[host].isSending
         trace("\(names[host]) starts pid \(process.pid) with \(process.release)")
         later(fate.listensAfter, host, process.pid, .listens)
     }
