@@ -199,16 +199,30 @@ package struct Driver: Sendable {
         return !Task.isCancelled
     }
 
+    /// How long a host that can't be reached is asked to take its lock back.
+    private static let unlockLimit = TimeSpan.seconds(15)
+
     /// Gives a host's lock back. If that fails, its lease ends by itself.
     private func unlock(
         _ host: String, _ commands: [RemoteCommand], of plan: Plan
     ) -> Task<Void, Never> {
         let hosts = hosts
+        let clock = clock
         let target = plan.host(host)?.spec.target
         return Task {
             guard let target else { return }
+            let end = clock.now() + Self.unlockLimit
+            var outages = 0
             for command in commands {
-                guard case .succeeded = await hosts.change(command, on: target) else { return }
+                while true {
+                    let outcome = await hosts.change(command, on: target)
+                    if case .succeeded = outcome { break }
+                    // Each of them can be sent again.
+                    if case .failed = outcome { return }
+                    guard clock.now() < end else { return }
+                    outages += 1
+                    await clock.sleep(for: Pace.reconnect(outages))
+                }
             }
         }
     }

@@ -18,12 +18,13 @@ package struct Outcome: Sendable {
 
     package var seed: UInt64
     package var faults: FaultLevel
-    /// `nil` if the survey or the planner refused.
+    /// How it ended at first, before anybody settled what needs attention; `nil` if the survey or
+    /// the planner refused.
     package var result: Event.RolloutResult?
     /// By host, in the order of the rollout.
     package var hosts: [(name: String, result: Event.HostResult?)] = []
     package var fleetSize = 0
-    /// From the first decision to the last.
+    /// From the first decision to that end, without the time in which no controller was there.
     package var duration = TimeSpan.zero
     /// The lowest number of hosts that any balancer had in rotation at once.
     package var minInService = 0

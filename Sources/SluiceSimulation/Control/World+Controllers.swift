@@ -11,6 +11,8 @@ extension World {
 
     private func begin(_ rollout: Rollout, _ first: Rollout.Input.Kind, after last: Int) {
         lastToken += 1
+        if let since = idleSince { idle += now - since }
+        idleSince = nil
         let number = controllers.count
         var controller = Controller(
             number: number, token: lastToken, rollout: rollout, origin: max(calendar, last),
@@ -118,6 +120,9 @@ extension World {
         }
         controllers[number].stored += events.count
         balancing.end = now
+        if case .rolloutFinished(let value) = events.last?.kind, firstEnd == nil {
+            firstEnd = (value.result, now - idle)
+        }
         return true
     }
 
@@ -166,6 +171,7 @@ extension World {
     /// The process is gone, and its connections with it.
     func end(_ number: Int) {
         controllers[number].status = .ended
+        if controllers.allSatisfy({ $0.status == .ended }) { idleSince = now }
         for flight in flights.indices where flights[flight].controller == number {
             hangUp(flight)
         }

@@ -65,6 +65,11 @@ final class World {
     var restores = 0
     /// Hosts that the controller which begins now finds in hand, and has to look at.
     var pendingObservation: [String] = []
+    /// The first end of the rollout; somebody may have settled later what it left.
+    var firstEnd: (result: Event.RolloutResult, at: Int)?
+    /// For how long no controller was there, and since when none is.
+    var idle = 0
+    var idleSince: Int?
     /// When the others were last asked for a host's admission.
     var askedPeersAt: [Int]
     /// The rules that were broken on a host already: each is told once.
@@ -150,10 +155,11 @@ final class World {
         outcome.failedByFaults = traffic.requests(balancing.lostByFaults)
         outcome.minInService = balancing.lowest
         outcome.hosts = plan.hosts.map { ($0.name, shadow.state.hosts[$0.name]?.result) }
-        if case .finished(let result) = shadow.state.stage { outcome.result = result }
+        outcome.result = firstEnd?.result
         outcome.records = journal.count
         outcome.commands = flights.count
-        outcome.duration = balancing.end.map { TimeSpan(milliseconds: $0) } ?? .zero
+        outcome.duration = TimeSpan(
+            milliseconds: firstEnd?.at ?? max(0, (balancing.end ?? 0) - idle))
         outcome.injected = zip(FaultKind.allCases, injected).filter { $0.1 > 0 }
             .map { (kind: $0.0, count: $0.1) }.sorted { $0.kind < $1.kind }
         return outcome

@@ -17,10 +17,11 @@ struct HistoryCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let journal = try Journal(readingOnly: Settings(near: ".").state(state.state))
-        let rollouts = try await journal.rollouts(limit: number, service: service)
+        let directory = try Settings(near: ".").state(state.state)
+        let rollouts = try await Journal(readingOnly: directory).rollouts(
+            limit: number, service: service)
         if rollouts.isEmpty {
-            Terminal.say("No rollouts yet.")
+            Terminal.say("No rollouts yet in \(directory).")
         } else {
             Terminal.say(HistoryTable.render(rollouts, style: Terminal.style))
         }
