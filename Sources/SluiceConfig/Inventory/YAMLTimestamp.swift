@@ -8,13 +8,12 @@ enum YAMLTimestamp: Equatable {
 
     /// Nil when the text does not look like a date or a moment.
     init?(_ text: String) {
+        // Every date has its first hyphen there, and building the expression for each text of a
+        // large file takes minutes.
+        guard text.utf8.dropFirst(4).first == UInt8(ascii: "-") else { return nil }
         let form =
             /(?<year>[0-9]{4})-(?<month>[0-9][0-9]?)-(?<day>[0-9][0-9]?)(?<time>(?:[Tt]|[ \t]+)(?<hour>[0-9][0-9]?):(?<minute>[0-9]{2}):(?<second>[0-9]{2})(?:\.(?<fraction>[0-9]*))?(?:[ \t]*(?<zone>Z|(?<sign>[-+])(?<zoneHour>[0-9][0-9]?)(?::(?<zoneMinute>[0-9]{2}))?))?)?/
-        // Every date has its first hyphen there; the expression costs more.
-        let start = text.unicodeScalars.prefix(5)
-        guard start.count == 5, start.last == "-", let match = text.wholeMatch(of: form) else {
-            return nil
-        }
+        guard let match = text.wholeMatch(of: form) else { return nil }
         func number(_ part: Substring?) -> Int { part.flatMap { Int($0) } ?? 0 }
         let (year, month, day) = (number(match.year), number(match.month), number(match.day))
         guard match.time != nil || match.month.count == 2 && match.day.count == 2 else {
