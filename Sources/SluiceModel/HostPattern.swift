@@ -21,6 +21,13 @@ package struct HostPattern: Sendable, Hashable, CustomStringConvertible {
                 pattern: terms.joined(separator: ","), message: "the host pattern names no host",
                 remedy: "name a host or a group; for the whole inventory write: all")
         }
+        if let bare = self.terms.first(where: { $0 == "!" || $0 == "&" }) {
+            throw HostPatternError(
+                pattern: terms.joined(separator: ","),
+                message: "there is nothing behind the '\(bare)' in the host pattern",
+                remedy: "write the host or group right behind it, without a colon or a bracket "
+                    + "between")
+        }
     }
 
     package var description: String { terms.joined(separator: ",") }
@@ -74,7 +81,8 @@ package struct HostPatternError: SluiceFailure, Hashable {
 extension Inventory {
     /// The hosts that `pattern` selects, without those that `limit` does not select too.
     ///
-    /// - Throws: ``HostPatternError`` for a regular expression that is not one.
+    /// - Throws: ``HostPatternError`` for a regular expression that is not one, and for an index
+    ///   beyond the end: behind a `!` it would exclude nothing.
     package func hosts(
         matching pattern: HostPattern, limit: HostPattern? = nil
     ) throws(HostPatternError) -> HostMatch {
@@ -100,7 +108,10 @@ extension Inventory {
         var hosts: [String] = []
         for term in unions {
             let known = Set(hosts)
-            hosts += try match(term, &unmatched).filter { !known.contains($0) }
+            // A plain host needs no search; behind & and ! Ansible always searches, and finds a
+            // group before a host of the same name.
+            let found = host(term) != nil ? [term] : try match(term, &unmatched)
+            hosts += found.filter { !known.contains($0) }
         }
         for term in intersections {
             let kept = Set(try match(String(term.dropFirst()), &unmatched))
@@ -116,7 +127,6 @@ extension Inventory {
     private func match(
         _ term: String, _ unmatched: inout [String]
     ) throws(HostPatternError) -> [String] {
-        if host(term) != nil { return [term] }
         let (expression, subscripted) = HostSubscript.split(term)
         let test = try NameTest(expression)
         let matchingGroups = groupList.filter { test.matches($0.name) }
@@ -130,7 +140,14 @@ extension Inventory {
             unmatched.append(term)
         }
         guard let subscripted, !results.isEmpty else { return results }
-        let selected = subscripted.apply(to: results)
+        guard let selected = subscripted.apply(to: results) else {
+            throw HostPatternError(
+                pattern: term,
+                message: "'\(term)' asks for a host that is not there: '\(expression)' has "
+                    + "\(results.count)",
+                remedy: "use an index from 0 to \(results.count - 1), or a slice such as [0:2], "
+                    + "which may reach beyond the end")
+        }
         if selected.isEmpty { unmatched.append(term) }
         return selected
     }
@@ -162,14 +179,15 @@ private enum HostSubscript {
         text.hasPrefix("+") ? nil : Int(text)
     }
 
-    func apply(to hosts: [String]) -> [String] {
+    /// Nil for an index beyond the end, which is an error in Ansible too.
+    func apply(to hosts: [String]) -> [String]? {
         switch self {
         case .index(let index):
             let position = index < 0 ? hosts.count + index : index
-            return hosts.indices.contains(position) ? [hosts[position]] : []
+            return hosts.indices.contains(position) ? [hosts[position]] : nil
         // Ansible takes an end of 0 for no end, and then the start for an index.
         case .slice(let start, through: 0):
-            return hosts.indices.contains(start) ? [hosts[start]] : []
+            return hosts.indices.contains(start) ? [hosts[start]] : nil
         case .slice(let start, let end):
             let last = min(end ?? hosts.count - 1, hosts.count - 1)
             return start <= last ? Array(hosts[start...last]) : []
@@ -180,31 +198,82 @@ private enum HostSubscript {
 /// A term without its subscript, ready to be held against names.
 private enum NameTest {
     case glob([Unicode.Scalar])
-    case expression(String)
+    case expression(Regex<AnyRegexOutput>)
 
     init(_ text: String) throws(HostPatternError) {
         guard text.hasPrefix("~") else {
             self = .glob(Array(text.unicodeScalars))
             return
         }
-        let source = String(text.dropFirst())
         do {
-            _ = try Regex(source)
+            let source = try PythonExpression.translated(String(text.dropFirst()))
+            self = .expression(try Regex(source).matchingSemantics(.unicodeScalar))
         } catch {
             throw HostPatternError(
                 pattern: text, message: "'\(text)' is not a regular expression: \(error)",
                 remedy: "mend the expression after the ~, or use a glob such as web*")
         }
-        self = .expression(source)
     }
 
     func matches(_ name: String) -> Bool {
         switch self {
         case .glob(let glob): Glob.matches(glob[...], Array(name.unicodeScalars)[...])
-        case .expression(let source):
-            // The source was compiled before; Regex itself cannot be kept in a Sendable value.
-            (try? Regex(source).prefixMatch(in: name)) != nil
+        case .expression(let expression): name.prefixMatch(of: expression) != nil
         }
+    }
+}
+
+/// Regular expressions as Python writes them, in Swift's spelling where the two differ in silence.
+private enum PythonExpression {
+    struct Failure: Error, CustomStringConvertible { var description: String }
+
+    /// In a set, `[` and the operators of Swift's sets are plain characters to Python; an escaped
+    /// letter without a meaning is an error there.
+    static func translated(_ source: String) throws(Failure) -> String {
+        var result = String.UnicodeScalarView()
+        let scalars = Array(source.unicodeScalars)
+        var index = 0
+        // Where the open set's first member stands.
+        var first: Int?
+        while index < scalars.count {
+            let scalar = scalars[index]
+            let following = index + 1 < scalars.count ? scalars[index + 1] : nil
+            switch scalar {
+            case "\\":
+                result.append(scalar)
+                guard let following else { break }
+                guard !isASCIILetter(following) || known.contains(following) else {
+                    throw Failure(description: "\\\(following) has no meaning in it")
+                }
+                result.append(following)
+                index += 1
+            case "[" where first == nil:
+                result.append(scalar)
+                first = index + 1
+                if following == "^" {
+                    result.append("^")
+                    index += 1
+                    first = index + 1
+                }
+            case "]" where first != nil && first != index:
+                result.append(scalar)
+                first = nil
+            case "-" where first != nil && following == "-":
+                throw Failure(description: "-- in a set; write \\- for a hyphen")
+            case "[", "]", "&", "~":
+                if first != nil { result.append("\\") }
+                result.append(scalar)
+            default: result.append(scalar)
+            }
+            index += 1
+        }
+        return String(result)
+    }
+
+    private static let known = "AbBdDsSwWZafnrtvxuUN".unicodeScalars
+
+    private static func isASCIILetter(_ scalar: Unicode.Scalar) -> Bool {
+        ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
     }
 }
 
@@ -242,7 +311,7 @@ private enum Glob {
         if head == "?" { return pattern.dropFirst() }
         guard head == "[" else { return head == scalar ? pattern.dropFirst() : nil }
         var body = pattern.dropFirst()
-        let negated = body.first == "!"
+        var negated = body.first == "!"
         if negated { body = body.dropFirst() }
         // A bracket that opens the set belongs to it.
         guard let close = body.dropFirst().firstIndex(of: "]") else {
@@ -250,6 +319,7 @@ private enum Glob {
         }
         let set = Array(body[..<close])
         var found = false
+        var isEmpty = true
         var index = 0
         while index < set.count {
             if index + 2 < set.count, set[index + 1] == "-" {
@@ -257,8 +327,15 @@ private enum Glob {
                     found
                     || (set[index].value...max(set[index].value, set[index + 2].value))
                         .contains(scalar.value) && set[index].value <= set[index + 2].value
+                isEmpty = isEmpty && set[index].value > set[index + 2].value
                 index += 3
+            } else if isEmpty, index > 0, !negated, set[index] == "!" {
+                // Python drops a range that runs backwards before it looks for the `!`.
+                negated = true
+                isEmpty = false
+                index += 1
             } else {
+                isEmpty = false
                 found = found || set[index] == scalar
                 index += 1
             }

@@ -7,7 +7,8 @@ struct InventoryFixture {
     let directory: String
 
     static func with<Result>(
-        _ files: [String: String], _ body: (InventoryFixture) async throws -> Result
+        _ files: [String: String], executable: [String] = [],
+        _ body: (InventoryFixture) async throws -> Result
     ) async throws -> Result {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("sluice-inventory-\(UUID().uuidString)")
@@ -18,6 +19,10 @@ struct InventoryFixture {
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
             try Data(text.utf8).write(to: file)
+            if executable.contains(name) {
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: 0o755], ofItemAtPath: file.path)
+            }
         }
         return try await body(InventoryFixture(directory: directory.path))
     }
@@ -35,6 +40,24 @@ struct InventoryFixture {
             playbookDirectory: playbook.map(path), runScript: runScript
         ).read(paths)
     }
+
+    /// Runs a script for real; without a deadline, since the scripts of the tests end by themselves.
+    static let runScript: InventoryScriptRunner = { path, arguments in
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw ScriptFailure(status: process.terminationStatus)
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    struct ScriptFailure: Error { var status: Int32 }
 
     /// `file:line:column: message` of every problem, without the directory.
     func problems(

@@ -28,8 +28,7 @@ import Testing
         a.b
         """
 
-    /// Recorded from ansible-core 2.19; where it raises an error for an index beyond the end,
-    /// nothing is found here.
+    /// Recorded from ansible-core 2.19.
     private static let recorded: [(String, String)] = [
         (#"all"#, "solo web1 web3 db1 eu1 web4 a.b db2 web2"),
         (#"*"#, "solo web1 web3 db1 eu1 web4 a.b db2 web2"),
@@ -47,7 +46,6 @@ import Testing
         (#"web[3:99]"#, "web4"),
         (#"web[:2]"#, "web2"),
         (#"web[-2:]"#, "web2"),
-        (#"web[10]"#, ""),
         (#"web[0-1]"#, "web1 web2"),
         (#"web[2:0]"#, "web3"),
         (#"web[0:0]"#, "web1"),
@@ -76,7 +74,6 @@ import Testing
         (#"x.y"#, "a.b"),
         (#"solo"#, "solo"),
         (#"web1"#, "web1"),
-        (#"web[12]"#, ""),
         (#"web[1-3]"#, "web2 web3 web4"),
         (#"~.*[0-9]$"#, "web1 web2 web3 web4 db1 db2 eu1"),
         (#"web-eu"#, "eu1 web4"),
@@ -129,7 +126,7 @@ import Testing
 
     @Test(
         arguments: [
-            ("nope,web", ["nope"]), ("web[10]", ["web[10]"]), ("web:!nope", ["nope"]),
+            ("nope,web", ["nope"]), ("web[7:9]", ["web[7:9]"]), ("web:!nope", ["nope"]),
             ("web", []), ("~zz", ["~zz"]), ("localhost", ["localhost"]),
         ])
     func tellsWhatMatchedNothing(_ pattern: String, _ expected: [String]) async throws {
@@ -137,8 +134,17 @@ import Testing
         #expect(try inventory.hosts(matching: HostPattern(pattern)).unmatched == expected)
     }
 
+    @Test(arguments: ["web[10]", "all:!web[12]", "web[-9]", "web[9:0]"])
+    func anIndexBeyondTheEndIsAnError(_ pattern: String) async throws {
+        let inventory = try await inventory(ini: Self.text)
+        let error = #expect(throws: HostPatternError.self) {
+            try inventory.hosts(matching: HostPattern(pattern))
+        }
+        #expect(error?.message.contains("asks for a host that is not there") == true)
+    }
+
     @Test func anEmptyPatternIsNotAllHosts() {
-        for text in ["", " ", ",", ":"] {
+        for text in ["", " ", ",", ":", "!", "&", "web:!", "web,&", "web:!:prod"] {
             #expect(throws: HostPatternError.self) { try HostPattern(text) }
         }
     }

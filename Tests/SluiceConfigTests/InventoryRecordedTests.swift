@@ -9,8 +9,20 @@ struct RecordedCase: Sendable, CustomTestStringConvertible {
     var files: [String: String]
     var sources: [String]
     var playbook: String?
+    /// The files that have the permission.
+    var executable: [String]
     /// Nil when Ansible refused.
     var list: Value?
+    var patterns: [Pattern]
+
+    /// A host pattern with what `--limit` gives, and the file that it may name as `@limit`.
+    struct Pattern: Sendable {
+        var pattern: String
+        var limit: String?
+        var limitFile: String?
+        /// Nil when Ansible refused.
+        var hosts: [String]?
+    }
 
     var testDescription: String { name }
 
@@ -31,6 +43,19 @@ struct RecordedCase: Sendable, CustomTestStringConvertible {
         self.sources = sources.map(\.text)
         playbook = fields["playbook"]?.text
         list = fields["list"] == .null ? nil : fields["list"]
+        executable = Self.texts(fields["executable"]) ?? []
+        guard case .list(let patterns)? = fields["patterns"] ?? .list([]) else { return nil }
+        self.patterns = patterns.compactMap { pattern in
+            guard case .dict(let fields) = pattern else { return nil }
+            return Pattern(
+                pattern: fields["pattern"]?.text ?? "", limit: fields["limit"]?.text,
+                limitFile: fields["limitFile"]?.text, hosts: Self.texts(fields["hosts"]))
+        }
+    }
+
+    private static func texts(_ value: Value?) -> [String]? {
+        guard case .list(let items)? = value else { return nil }
+        return items.map(\.text)
     }
 }
 
@@ -42,22 +67,25 @@ struct RecordedCase: Sendable, CustomTestStringConvertible {
 
     @Test(arguments: RecordedCase.all)
     func readsWhatAnsibleReads(_ recorded: RecordedCase) async throws {
-        try await InventoryFixture.with(recorded.files) { fixture in
-            guard let expected = recorded.list else {
-                let error = await #expect(throws: ConfigurationError.self) {
-                    try await fixture.read(recorded.sources, playbook: recorded.playbook)
-                }
-                let problems = try #require(error).problems
-                #expect(problems.allSatisfy { !$0.remedy.isEmpty })
-                // Only a source that is not there has no place.
-                let hasFiles = !recorded.files.isEmpty
-                #expect(problems.allSatisfy { ($0.location != nil) == hasFiles })
-                return
+        for finding in try await InventoryComparison.findings(of: recorded) {
+            #expect(finding.isExplained, "\(finding.kind): \(finding.detail)")
+        }
+    }
+
+    @Test(arguments: RecordedCase.all.filter { $0.list == nil })
+    func refusesWithAPlaceAndARemedy(_ recorded: RecordedCase) async throws {
+        try await InventoryFixture.with(recorded.files, executable: recorded.executable) {
+            fixture in
+            let error = await #expect(throws: ConfigurationError.self) {
+                try await fixture.read(
+                    recorded.sources, playbook: recorded.playbook,
+                    runScript: InventoryFixture.runScript)
             }
-            let reading = try await fixture.read(recorded.sources, playbook: recorded.playbook)
-            let text = InventoryListing.list(reading.inventory)
-            // NaN is not equal to itself, so the texts are compared, which have one spelling.
-            #expect(text == InventoryListing.json(expected))
+            let problems = try #require(error).problems
+            #expect(problems.allSatisfy { !$0.remedy.isEmpty })
+            // Only a source that is not there has no place.
+            let hasFiles = !recorded.files.isEmpty
+            #expect(problems.allSatisfy { ($0.location != nil) == hasFiles })
         }
     }
 }

@@ -73,9 +73,27 @@ enum HostRange {
         }
     }
 
-    /// Small enough that no sum of two of them overflows.
+    /// What Python's `int` takes, as far as it is small enough that no sum of two overflows: white
+    /// space around, a sign, single underscores between the digits of any script.
     private static func integer(_ text: String) -> Int? {
-        Int(text).flatMap { (-(1 << 60)...(1 << 60)).contains($0) ? $0 : nil }
+        var ascii = ""
+        var previous: Unicode.Scalar?
+        for scalar in text.trimmingWhitespace.unicodeScalars {
+            switch scalar {
+            case "+" where previous == nil, "-" where previous == nil:
+                ascii.unicodeScalars.append(scalar)
+            case "_":
+                guard let previous, previous.properties.numericType == .decimal else { return nil }
+            default:
+                guard scalar.properties.numericType == .decimal,
+                    let digit = scalar.properties.numericValue
+                else { return nil }
+                ascii += String(Int(digit))
+            }
+            previous = scalar
+        }
+        guard previous != "_" else { return nil }
+        return Int(ascii).flatMap { (-(1 << 60)...(1 << 60)).contains($0) ? $0 : nil }
     }
 
     private static let letters =

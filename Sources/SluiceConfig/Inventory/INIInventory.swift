@@ -56,19 +56,35 @@ struct INIInventory {
         finish(&builder)
     }
 
+    /// Python's `splitlines`: besides line feed and carriage return, the control characters and
+    /// the two separators of Unicode that end a line there.
     private static func lines(of data: Data) -> [ArraySlice<UInt8>] {
         var lines: [ArraySlice<UInt8>] = []
         let bytes = Array(data)
         var start = 0
-        for index in bytes.indices where bytes[index] == 0x0A || bytes[index] == 0x0D {
-            if bytes[index] == 0x0A, index > 0, bytes[index - 1] == 0x0D {
-                start = index + 1
-                continue
+        var index = 0
+        while index < bytes.count {
+            let width = lineBreak(bytes[index...])
+            if width > 0 {
+                lines.append(bytes[start..<index])
+                start = index + width
             }
-            lines.append(bytes[start..<index])
-            start = index + 1
+            index += max(1, width)
         }
         return start < bytes.count ? lines + [bytes[start...]] : lines
+    }
+
+    /// The bytes of the line break at the start of `bytes`; 0 when there is none.
+    private static func lineBreak(_ bytes: ArraySlice<UInt8>) -> Int {
+        switch bytes.first {
+        case 0x0D: bytes.starts(with: [0x0D, 0x0A]) ? 2 : 1
+        case 0x0A, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E: 1
+        case 0xC2: bytes.starts(with: [0xC2, 0x85]) ? 2 : 0
+        case 0xE2:
+            bytes.starts(with: [0xE2, 0x80, 0xA8]) || bytes.starts(with: [0xE2, 0x80, 0xA9])
+                ? 3 : 0
+        default: 0
+        }
     }
 
     private func place(_ line: Int, _ column: Int) -> SourceLocation {
@@ -174,7 +190,7 @@ struct INIInventory {
                 name.text, at: place(start.line, name.column), &builder)
         else { return }
         for host in hosts {
-            builder.addHost(host, to: group, port: port, source: source)
+            builder.addHost(host, to: group, port: port, source: source, at: start)
             for (key, value, place) in variables {
                 builder.set(key, to: value, on: host, at: place)
             }
@@ -185,7 +201,13 @@ struct INIInventory {
         _ word: ShellWords.Word, _ line: Int, _ builder: inout InventoryBuilder
     ) -> (String, Value, SourceLocation)? {
         let place = place(line, word.column)
-        guard let equals = word.text.firstIndex(of: "="), equals != word.text.startIndex else {
+        if word.text.hasPrefix("=") {
+            builder.problem(
+                place, "there is no name before the = in '\(word.text)'",
+                remedy: "write name=value without spaces around =")
+            return nil
+        }
+        guard let equals = word.text.firstIndex(of: "=") else {
             builder.problem(
                 place, "expected name=value, found '\(word.text)'",
                 remedy: word.text.contains("{") || word.text.contains("}")
@@ -194,15 +216,35 @@ struct INIInventory {
                         + "into quotes")
             return nil
         }
-        let value = String(word.text[word.text.index(after: equals)...])
-        return (String(word.text[..<equals]), PythonLiteral.value(of: value), place)
+        let text = String(word.text[word.text.index(after: equals)...])
+        guard let value = value(text, place, &builder) else { return nil }
+        return (String(word.text[..<equals]), value, place)
+    }
+
+    private func value(
+        _ text: String, _ place: SourceLocation, _ builder: inout InventoryBuilder
+    ) -> Value? {
+        do {
+            return try PythonLiteral.value(of: text)
+        } catch {
+            builder.problem(
+                place, "'\(text)' is no value: \(error.message)",
+                remedy: "use a text or a number as the key; a text that looks like this goes into "
+                    + "quotes of its own")
+            return nil
+        }
     }
 
     private func variable(
         _ line: String, _ group: String, _ start: SourceLocation,
         _ builder: inout InventoryBuilder
     ) {
-        guard let equals = line.firstIndex(of: "="), equals != line.startIndex else {
+        if line.hasPrefix("=") {
+            builder.problem(
+                start, "there is no name before the = in '\(line)'", remedy: "write name=value")
+            return
+        }
+        guard let equals = line.firstIndex(of: "=") else {
             builder.problem(
                 start, "expected name=value in [\(group):vars], found '\(line)'",
                 remedy: line.contains(":")
@@ -211,17 +253,16 @@ struct INIInventory {
             return
         }
         let key = String(line[..<equals]).trimmingWhitespace
-        let value = String(line[line.index(after: equals)...]).trimmingWhitespace
-        builder.set(key, to: PythonLiteral.value(of: value), on: group, at: start)
+        let text = String(line[line.index(after: equals)...]).trimmingWhitespace
+        guard let value = value(text, start, &builder) else { return }
+        builder.set(key, to: value, on: group, at: start)
     }
 
     private mutating func child(
         _ line: String, _ parent: String, _ start: SourceLocation,
         _ builder: inout InventoryBuilder
     ) {
-        let name = String(line.prefix { !$0.isWhitespace && $0 != ":" && $0 != "]" && $0 != "#" })
-        let rest = line.dropFirst(name.count).drop { $0.isWhitespace }
-        guard !name.isEmpty, rest.isEmpty || rest.hasPrefix("#") else {
+        guard let name = Self.groupName(line) else {
             builder.problem(
                 start, "expected the name of a group in [\(parent):children], found '\(line)'",
                 remedy: "write one group a line; variables go to [NAME:vars], hosts to [NAME]")
@@ -233,6 +274,16 @@ struct INIInventory {
         } else {
             builder.addChild(name, to: parent, at: start)
         }
+    }
+
+    /// A name with perhaps a comment behind it; a `#` right behind a name belongs to it, unless the
+    /// line makes sense in no other way.
+    private static func groupName(_ line: String) -> String? {
+        let name = line.prefix { !$0.isWhitespace && $0 != ":" && $0 != "]" }
+        let rest = line[name.endIndex...].drop { $0.isWhitespace }
+        if !name.isEmpty, rest.isEmpty || rest.hasPrefix("#") { return String(name) }
+        guard let comment = name.lastIndex(of: "#"), comment != name.startIndex else { return nil }
+        return String(name[..<comment])
     }
 
     /// Groups may be named before they are declared, so this waits for the end.

@@ -71,13 +71,24 @@ struct InventoryBuilder {
     }
 
     /// The group must exist.
-    mutating func addHost(_ name: String, to group: String, port: Int?, source: String?) {
+    mutating func addHost(
+        _ name: String, to group: String, port: Int?, source: String?, at place: SourceLocation?
+    ) {
+        guard name != "all", name != "ungrouped" else {
+            problem(
+                place,
+                "'\(name)' cannot be a host: a group of that name is in every inventory, and the "
+                    + "host would hide it",
+                remedy: "give the host another name, with ansible_host as its address")
+            return
+        }
         if hosts[name] == nil {
             hosts[name] = HostDraft(name: name, source: source)
             hostOrder.append(name)
             // Only the line that brings the host in sets its port; a later one is ignored, as in
             // Ansible.
-            if let port { hosts[name]?.variables["ansible_port"] = .int(port) }
+            // Port 0 is no port there either.
+            if let port, port != 0 { hosts[name]?.variables["ansible_port"] = .int(port) }
         }
         if groups[group]?.hosts.contains(name) == false { groups[group]?.hosts.append(name) }
     }
@@ -113,6 +124,12 @@ struct InventoryBuilder {
             problem(
                 place, "the group 'all' cannot be a child of '\(parent)': it contains every group",
                 remedy: "remove the line")
+        } else if child == "ungrouped", parent != "all" {
+            problem(
+                place,
+                "the group 'ungrouped' cannot be a child of '\(parent)': its hosts would be in a "
+                    + "group, and Ansible drops them from the inventory",
+                remedy: "list the hosts in a group of another name below '\(parent)'")
         } else if child == parent {
             problem(
                 place, "the group '\(child)' cannot be a child of itself", remedy: "remove the line"
@@ -156,7 +173,14 @@ struct InventoryBuilder {
         groups["ungrouped"]?.hosts.removeAll(where: grouped.contains)
         let listed = Set(groups["ungrouped"]?.hosts ?? [])
         let missing = hostOrder.filter { !grouped.contains($0) && !listed.contains($0) }
-        groups["ungrouped"]?.hosts += missing
+        for name in missing {
+            if groups[name] == nil {
+                groups["ungrouped"]?.hosts.append(name)
+            } else {
+                // Ansible looks the name up and finds the group first.
+                addChild(name, to: "ungrouped", at: nil)
+            }
+        }
         for name in groupOrder where hosts[name] != nil {
             warn(
                 nil,

@@ -18,7 +18,7 @@ package enum InventoryListing {
         }
         var variables: [String: Value] = [:]
         for host in inventory.hosts where shown.contains(host) {
-            let own = inventory.host(host)?.variables ?? [:]
+            let own = inventory.host(host).map(shownVariables) ?? [:]
             if !own.isEmpty { variables[host] = .dict(own) }
         }
         groups["_meta"] = .dict([
@@ -29,7 +29,24 @@ package enum InventoryListing {
 
     /// `--host`: one host's variables, without those that the inventory provides.
     package static func host(_ name: String, in inventory: Inventory) -> String? {
-        inventory.host(name).map { json(.dict($0.variables)) }
+        inventory.host(name).map { json(.dict(shownVariables(of: $0))) }
+    }
+
+    /// What Ansible itself provides, or provided once: a file may set these names, but a listing
+    /// leaves them out, and at run time the provided value wins.
+    private static let provided: Set<String> = [
+        "ansible_async_path", "ansible_collection_name", "ansible_config_file",
+        "ansible_dependent_role_names", "ansible_diff_mode", "ansible_facts", "ansible_forks",
+        "ansible_inventory_sources", "ansible_limit", "ansible_play_batch", "ansible_play_hosts",
+        "ansible_play_hosts_all", "ansible_play_role_names", "ansible_playbook_python",
+        "ansible_role_name", "ansible_role_names", "ansible_run_tags", "ansible_skip_tags",
+        "ansible_verbosity", "ansible_version", "inventory_dir", "inventory_file",
+        "inventory_hostname", "inventory_hostname_short", "groups", "group_names", "hostvars",
+        "playbook_dir", "play_hosts", "role_name", "role_names", "role_path", "role_uuid",
+    ]
+
+    private static func shownVariables(of host: Inventory.Host) -> [String: Value] {
+        host.variables.filter { !provided.contains($0.key) }
     }
 
     /// `--graph`: the tree of groups below `group`; nil when there is no such group.

@@ -58,13 +58,24 @@ package struct InventoryReader: Sendable {
     private func read(_ source: String, _ builder: inout InventoryBuilder) async {
         switch FilePath.isDirectory(source) {
         case true?:
-            for name in FilePath.names(in: source, &builder) {
+            let problems = builder.problems.count
+            let names = FilePath.names(in: source, &builder)
+            var isRead = false
+            for name in names {
                 if name.hasPrefix(".") || Self.ignoredNames.contains(name)
                     || Self.ignoredEndings.contains(where: name.hasSuffix)
                 {
                     continue
                 }
+                isRead = true
                 await read(FilePath.join(source, name), &builder)
+            }
+            if !isRead, builder.problems.count == problems {
+                builder.problem(
+                    SourceLocation(file: source, line: 1, column: 1),
+                    "there is no inventory in the directory",
+                    remedy: "put a file into it; hidden files, backups, host_vars, group_vars and "
+                        + "names that end in .txt, .md or .cfg are skipped")
             }
         case false?: await readFile(source, &builder)
         case nil where source.contains(","): readList(source, &builder)
@@ -83,7 +94,7 @@ package struct InventoryReader: Sendable {
             let address = HostAddress(text).flatMap { $0.host.contains("[") ? nil : $0 }
             let host = address?.host ?? text
             guard builder.hosts[host] == nil else { continue }
-            builder.addHost(host, to: "ungrouped", port: address?.port, source: nil)
+            builder.addHost(host, to: "ungrouped", port: address?.port, source: nil, at: nil)
         }
     }
 

@@ -3,9 +3,14 @@ import SluiceModel
 /// Reads the texts that Python's `ast.literal_eval` accepts, which is how INI inventories spell
 /// numbers, lists and dictionaries. Everything else stays the text that it is.
 enum PythonLiteral {
-    static func value(of text: String) -> Value {
+    /// What is well formed, but no value: a list as a key. Ansible refuses the whole file.
+    struct Failure: Error { var message: String }
+
+    static func value(of text: String) throws(Failure) -> Value {
         var reader = PythonLiteralReader(Array(text.unicodeScalars))
-        return reader.read() ?? .string(text)
+        let value = reader.read()
+        if let failure = reader.failure, value != nil { throw failure }
+        return value ?? .string(text)
     }
 }
 
@@ -23,6 +28,8 @@ private struct PythonLiteralReader {
     private let text: [Unicode.Scalar]
     private var index = 0
     private var depth = 0
+    /// Counts only when the rest of the text is well formed; otherwise all of it is a text.
+    private(set) var failure: PythonLiteral.Failure?
 
     init(_ text: [Unicode.Scalar]) { self.text = text }
 
@@ -138,10 +145,12 @@ private struct PythonLiteralReader {
         }
     }
 
-    private mutating func items(until close: Unicode.Scalar) throws -> [Value] {
+    private mutating func items(
+        until close: Unicode.Scalar, areKeys: Bool = false
+    ) throws -> [Value] {
         var values: [Value] = []
         while !take(close) {
-            values.append(try expression())
+            values.append(areKeys ? try key().value : try expression())
             if take(",") { continue }
             guard take(close) else { throw Rejected() }
             break
@@ -149,22 +158,49 @@ private struct PythonLiteralReader {
         return values
     }
 
+    /// A key of a dictionary or a member of a set: Python takes no list, set or dictionary there.
+    private mutating func key() throws -> (value: Value, isNumber: Bool) {
+        skipSpace()
+        let opener = next
+        let key = try expression()
+        switch key {
+        case .list where opener != "(": failure = .init(message: "a list cannot be a key")
+        case .dict: failure = .init(message: "a dictionary cannot be a key")
+        default: break
+        }
+        return (key, opener.map("+-.(0123456789".unicodeScalars.contains) ?? false)
+    }
+
+    /// The text of a dictionary's key; Ansible takes no complex number and no `...` there.
+    private mutating func text(of key: (value: Value, isNumber: Bool)) -> String {
+        let text = YAMLScalar.keyText(key.value)
+        // Beyond 64 bits a plain number is a text here, too.
+        if key.isNumber, case .string = key.value, Double(text) == nil {
+            failure = .init(message: "'\(text)' cannot be a key")
+        }
+        return text
+    }
+
     private mutating func braces() throws -> Value {
         if take("}") { return .dict([:]) }
-        let first = try expression()
+        let first = try key()
         guard take(":") else {
-            var set = [first]
-            if take(",") { set += try items(until: "}") } else if !take("}") { throw Rejected() }
+            var set = [first.value]
+            if take(",") {
+                set += try items(until: "}", areKeys: true)
+            } else if !take("}") {
+                throw Rejected()
+            }
             var seen: Set<Value> = []
             return .list(set.filter { seen.insert($0).inserted })
         }
-        var entries = [YAMLScalar.keyText(first): try expression()]
+        var entries = [text(of: first): try expression()]
         while take(",") {
             skipSpace()
             if next == "}" { break }
-            let key = try expression()
+            let key = try key()
             guard take(":") else { throw Rejected() }
-            entries[YAMLScalar.keyText(key)] = try expression()
+            entries[text(of: key)] = try expression()
         }
         guard take("}") else { throw Rejected() }
         return .dict(entries)
@@ -277,9 +313,18 @@ private struct PythonLiteralReader {
 
     // MARK: Texts
 
+    /// The character that Unicode calls so. There is no index of names, and `\N{...}` is too rare
+    /// to make one.
+    private static func scalar(named name: String) -> Unicode.Scalar? {
+        let name = name.uppercased()
+        return (0...0x10FFFF as ClosedRange<UInt32>).lazy.compactMap(Unicode.Scalar.init)
+            .first { $0.properties.name == name || $0.properties.nameAlias == name }
+    }
+
     /// One or more quoted texts side by side, which Python joins; nil if there is none.
     private mutating func strings() throws -> String? {
         var result: String?
+        var isBytes: Bool?
         while true {
             skipSpace()
             let start = index
@@ -294,11 +339,20 @@ private struct PythonLiteralReader {
                 index = start
                 return result
             }
-            result = (result ?? "") + (try string(quote, raw: prefix.lowercased().contains("r")))
+            let marksBytes = prefix.lowercased().contains("b")
+            // Python joins texts with texts and bytes with bytes only.
+            guard isBytes == nil || isBytes == marksBytes else { throw Rejected() }
+            isBytes = marksBytes
+            result =
+                (result ?? "")
+                + (try string(
+                    quote, raw: prefix.lowercased().contains("r"), bytes: marksBytes))
         }
     }
 
-    private mutating func string(_ quote: Unicode.Scalar, raw: Bool) throws -> String {
+    private mutating func string(
+        _ quote: Unicode.Scalar, raw: Bool, bytes: Bool
+    ) throws -> String {
         let isTriple = peek(1) == quote && peek(2) == quote
         index += isTriple ? 3 : 1
         var result = String.UnicodeScalarView()
@@ -308,13 +362,15 @@ private struct PythonLiteralReader {
                 return String(result)
             }
             index += 1
+            guard !bytes || scalar.isASCII else { throw Rejected() }
             guard scalar == "\\" else {
                 result.append(scalar)
                 continue
             }
             guard let escaped = next else { throw Rejected() }
             index += 1
-            if raw {
+            // In bytes there are no escapes by code point.
+            if raw || bytes && "uUN".unicodeScalars.contains(escaped) {
                 result.append(contentsOf: [scalar, escaped])
             } else {
                 try append(escape: escaped, to: &result)
@@ -344,7 +400,14 @@ private struct PythonLiteralReader {
             result.append(value)
             return
         }
-        if scalar == "N" { throw Rejected() }
+        if scalar == "N" {
+            guard take("{"), let close = text[index...].firstIndex(of: "}"),
+                let named = Self.scalar(named: String(text: text[index..<close]))
+            else { throw Rejected() }
+            index = close + 1
+            result.append(named)
+            return
+        }
         if ("0"..."7").contains(scalar) {
             var code = scalar.value - 48
             for _ in 0..<2 {

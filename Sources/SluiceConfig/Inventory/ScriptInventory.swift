@@ -153,7 +153,7 @@ struct ScriptInventory {
         let known = parts.filter { ["hosts", "vars", "children"].contains($0.key) }
         if known.isEmpty {
             // An old form: the group's name is a host, and the object its variables.
-            addHost(name, to: name, source: source, &builder)
+            addHost(name, to: name, source: source, at: entry.location, &builder)
             for part in parts {
                 builder.set(
                     part.key, to: value(part.value, &builder), on: name, at: part.value.location)
@@ -182,16 +182,17 @@ struct ScriptInventory {
         _ document: Document, to group: String, source: String,
         _ builder: inout InventoryBuilder
     ) {
-        for (host, _) in names(document, "hosts of '\(group)'", &builder) {
-            addHost(host, to: group, source: source, &builder)
+        for (host, place) in names(document, "hosts of '\(group)'", &builder) {
+            addHost(host, to: group, source: source, at: place, &builder)
         }
     }
 
     private mutating func addHost(
-        _ host: String, to group: String, source: String, _ builder: inout InventoryBuilder
+        _ host: String, to group: String, source: String, at place: SourceLocation,
+        _ builder: inout InventoryBuilder
     ) {
         if !seen.contains(host) { seen.append(host) }
-        builder.addHost(host, to: group, port: nil, source: source)
+        builder.addHost(host, to: group, port: nil, source: source, at: place)
     }
 
     private func names(

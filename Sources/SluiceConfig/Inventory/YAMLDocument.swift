@@ -176,8 +176,10 @@ extension Document {
                 }
                 let name = YAMLScalar.value(of: scalar.string, plain: scalar.style == .plain)
                 if case .string(let text) = name {
+                    let isDate = scalar.style == .plain && YAMLTimestamp(text) != nil
                     own.append(
-                        Entry(key: text, isText: true, location: place, value: document(node)))
+                        Entry(
+                            key: text, isText: !isDate, location: place, value: document(node)))
                 } else {
                     own.append(
                         Entry(
@@ -204,11 +206,37 @@ extension Document {
             }
         }
 
+        mutating func plain(_ text: String, _ place: SourceLocation) -> Value {
+            guard text == "=" || text == "<<" else {
+                return timestamp(text, place) ?? YAMLScalar.value(of: text, plain: true)
+            }
+            problems.append(
+                .init(
+                    at: place,
+                    "a bare \(text) has a meaning of its own in YAML 1.1, and is no value",
+                    remedy: "put it into quotes"))
+            return .null
+        }
+
+        /// Nil when the text is no date at all.
+        mutating func timestamp(_ text: String, _ place: SourceLocation) -> Value? {
+            switch YAMLTimestamp(text) {
+            case nil: return nil
+            case .moment(let moment): return .string(moment)
+            case .impossible:
+                problems.append(
+                    .init(
+                        at: place, "'\(text)' looks like a date, but is not in the calendar",
+                        remedy: "mend the date, or put it into quotes"))
+                return .null
+            }
+        }
+
         mutating func value(_ scalar: Node.Scalar, _ place: SourceLocation) -> Value {
             let plain = scalar.style == .plain
             let tag = short(scalar.tag.description)
             switch tag {
-            case "", "!": return YAMLScalar.value(of: scalar.string, plain: plain)
+            case "", "!": return plain ? self.plain(scalar.string, place) : .string(scalar.string)
             case "!!str": return .string(scalar.string)
             case "!vault", "!vault-encrypted": return .vault(scalar.string)
             case "!unsafe":
@@ -235,7 +263,15 @@ extension Document {
                             remedy: "remove the tag or mend the value"))
                     return .null
                 }
-            case "!!timestamp": return .string(scalar.string)
+            case "!!timestamp":
+                guard let moment = timestamp(scalar.string, place) else {
+                    problems.append(
+                        .init(
+                            at: place, "'\(scalar.string)' is no !!timestamp",
+                            remedy: "remove the tag or write a date such as 2026-01-31"))
+                    return .null
+                }
+                return moment
             default:
                 check(scalar.tag.description, in: [], place)
                 return .null

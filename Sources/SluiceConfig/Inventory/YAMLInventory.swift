@@ -135,7 +135,7 @@ struct YAMLInventory {
                     + entry.value.kind, remedy: "write \(entry.key): {NAME: VALUE}")
         }
         for host in hosts {
-            builder.addHost(host, to: group, port: port, source: source)
+            builder.addHost(host, to: group, port: port, source: source, at: entry.location)
             for variable in variables { set(variable, on: host, &builder) }
         }
     }

@@ -25,6 +25,8 @@ package enum YAMLScalar {
         switch value {
         case .null: "null"
         case .bool(let flag): flag ? "true" : "false"
+        case .double(let number) where number.isNaN: "NaN"
+        case .double(let number) where number.isInfinite: number < 0 ? "-Infinity" : "Infinity"
         default: value.text
         }
     }
