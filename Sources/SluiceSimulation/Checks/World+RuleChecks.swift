@@ -202,8 +202,7 @@ extension World {
         guard process.isListening, let window = plan.host(names[host])?.windows.drain.total else {
             return
         }
-        // No balancer can ever have sent to it.
-        if process.wasStartedOut, !process.hasPassed { return }
+        if process.isUnknownToBalancers { return }
         let isReplacedAgain = state(host)?.path == .restore && hosts[host].replacements > 1
         guard !isContractBroken(process, hosts[host]), !isReplacedAgain else {
             hosts[host].isExcused = true

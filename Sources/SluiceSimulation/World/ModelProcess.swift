@@ -45,6 +45,9 @@ struct ModelProcess: Sendable {
     /// Started by the rollout, not found or started by anybody else.
     var isOfRollout = false
 
+    /// No balancer can ever have sent to it.
+    var isUnknownToBalancers: Bool { wasStartedOut && !hasPassed }
+
     init(pid: Int, startTicks: Int, release: String, fate: Fate, startedAt: Int) {
         self.pid = pid
         self.startTicks = startTicks

@@ -110,6 +110,7 @@ extension World {
     /// send to it.
     func trafficEnd(at host: Int, process: ModelProcess?) -> Int {
         if hosts[host].isSending { return .max / 2 }
+        if let process, process.isUnknownToBalancers { return 0 }
         let last = (hosts[host].downAt.max() ?? 0) + traffic.longest
         guard traffic.isTCP, let process else { return last }
         // Kept-alive connections leave with the first answer that says `Connection: close`.
