@@ -36,6 +36,14 @@ import Testing
         }
     }
 
+    /// Each of them broke a rule once.
+    @Test(arguments: [
+        UInt64(15_171_951), 15_250_150, 15_252_491, 15_416_886, 15_417_040, 15_463_132, 17_300_062,
+    ]) func theRulesHoldWhereTheyOnceDidNot(seed: UInt64) {
+        let outcome = Simulation.run(seed: seed, faults: .all)
+        #expect(outcome.breaches.isEmpty, "\(outcome.breaches.map(\.description))")
+    }
+
     @Test func theRulesHoldForFreshSeeds() async {
         var generator = SystemRandomNumberGenerator()
         let first = UInt64.random(in: 1_000_000..<1_000_000_000_000, using: &generator)

@@ -242,6 +242,16 @@ extension Rollout {
         switch verdict {
         case .goOn(let text, let done, let undone, let isEnding):
             emit(event(text, done: done, undone: undone), &turn)
+            if situation.value.step == .pingOff, undone.contains(.pingOff),
+                situation.value.path == .forward, state.stopping != nil
+            {
+                // It may yet take effect, and nobody is going to send another.
+                react(
+                    host, step: .pingOff, to: .watch,
+                    "the rollout stops, and its signal may be on the way",
+                    "deploy again when you are ready", &turn)
+                return
+            }
             if isEnding {
                 ending[host] = situation.seen.process ?? situation.plan.baseline?.process
             }
