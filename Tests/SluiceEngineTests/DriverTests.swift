@@ -143,6 +143,26 @@ import Testing
         #expect(last == role)
     }
 
+    /// A host that is away for a moment does not keep its lock until the lease ends.
+    @Test(arguments: [2, 1_000]) func aLockIsGivenBackOnceTheHostIsThere(outages: Int) async throws
+    {
+        let asked = Mutex(0)
+        let ports = Ports(
+            try Sample.plan(1),
+            onCommand: { command in
+                guard command.role == .unlock else { return nil }
+                let isAway = asked.withLock { count in
+                    count += 1
+                    return count <= outages
+                }
+                return isAway ? .unreachable(reason: "no route", remedy: "wait") : nil
+            })
+        let rollout = try await ports.drive()
+        #expect(rollout.state.stage == .finished(.succeeded))
+        let count = asked.withLock { $0 }
+        #expect(outages == 2 ? count == 3 : (4..<20).contains(count))
+    }
+
     private static let steps: [RemoteCommand.Role: Step] = [
         .lock: .lock, .pingOff: .pingOff, .preparePush: .push, .receive: .push, .unpack: .push,
         .terminate: .stop, .kill: .stop, .activate: .activate, .restoreActivate: .activate,
