@@ -175,6 +175,33 @@ import Testing
         }
     }
 
+    /// A balancer's probe that was in flight to the silent machine takes its whole timeout, which
+    /// is longer than the probes that the plan's window was derived from.
+    @Test(arguments: [Step.start, .verify, .readmit])
+    func aMachineThatWasSilentIsBackLater(step: Step) throws {
+        let plan = try Sample.plan(2)
+        for away in stride(from: 4_000, to: 9_000, by: 100) {
+            var world = Sample.world(2)
+            var gone: Timestamp?
+            world.onTime = { world in
+                if gone == nil, world.events.last?.step == step {
+                    world.reboot("h1", startsService: false)
+                    gone = world.now
+                }
+                guard let at = gone else { return }
+                let isAway = world.now - at < .milliseconds(away)
+                if !isAway, world.down.contains("h1") {
+                    world.reboot("h1", startsService: true)
+                    world.hosts["h1"]?.silentAt = at + .milliseconds(away)
+                }
+                world.down = isAway ? ["h1"] : []
+            }
+            let rollout = world.run(plan)
+            #expect(world.violations == [], "away for \(away) ms")
+            #expect(rollout.isFinished)
+        }
+    }
+
     /// The process that the survey saw is gone, and another one serves, or none.
     @Test(arguments: [true, false]) func aHostThatIsNotInServiceIsNotSaidToBe(serves: Bool) throws {
         var world = Sample.world(2)

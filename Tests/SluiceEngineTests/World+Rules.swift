@@ -34,6 +34,7 @@ extension World {
                 host.latched = true
                 host.latchesAt = nil
             }
+            if down.contains(name), host.failingSince != nil { host.silentAt = now }
             if passes(host) {
                 if host.failingSince != nil { host.passingSince = now }
                 host.failingSince = nil
@@ -55,8 +56,12 @@ extension World {
     private func isOut(_ name: String, _ plan: Plan) -> Bool {
         guard let host = hosts[name] else { return false }
         if host.failingSince != nil { return true }
-        guard let since = host.passingSince else { return false }
-        return now - since < plan.host(name)?.windows.readmission.total ?? .zero
+        guard let passing = host.passingSince, let plan = plan.host(name) else { return false }
+        // A probe that was in flight to a silent machine takes its whole timeout.
+        let inFlight =
+            (plan.spec.healthChecks.map(\.timeout).max() ?? .zero) - plan.windows.probeTime
+        let since = max(passing, host.silentAt.map { $0 + inFlight } ?? passing)
+        return now - since < plan.windows.readmission.total
     }
 
     mutating func check(_ decision: Rollout.Decision, after: Rollout) {

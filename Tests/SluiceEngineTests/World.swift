@@ -47,6 +47,8 @@ struct World {
         var failingSince: Timestamp?
         /// Since when it passes again after it failed; `nil` before it first failed.
         var passingSince: Timestamp?
+        /// When its machine was last not to be heard of, while it was out anyway.
+        var silentAt: Timestamp?
     }
 
     var now = Timestamp(milliseconds: 1_000_000)

@@ -128,7 +128,10 @@ extension Rollout {
     }
 
     private func readmissionWindow(of name: String) -> TimeSpan {
-        if let host = plan.host(name) { return host.windows.readmission.total }
+        // It may have been silent meanwhile.
+        if let host = plan.host(name) {
+            return host.windows.readmission.total + Self.restOfProbeInFlight(host)
+        }
         guard let spec = plan.peers.first(where: { $0.target.name == name }) else { return .zero }
         if case .fixed(let wait) = spec.readmit { return wait }
         return Windows.longest(of: spec.healthChecks, measured: nil)?.readmission.total ?? .zero

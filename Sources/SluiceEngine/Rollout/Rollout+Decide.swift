@@ -200,6 +200,7 @@ extension Rollout {
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         guard let activity = activities[host] else { return }
+        heard(host, outcome, turn)
         if case .unknown = outcome, let role = activity.command?.role,
             [.start, .restoreStart, .stop, .activate, .hook].contains(role)
         {
@@ -264,6 +265,7 @@ extension Rollout {
         _ host: String, _ result: ProbeResult, _ turn: inout Turn
     ) {
         guard let activity = activities[host] else { return }
+        heard(host, result, turn)
         switch activity.phase {
         case .observeProbe:
             probedForResume(host, activity, result, &turn)

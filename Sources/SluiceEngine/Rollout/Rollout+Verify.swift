@@ -71,7 +71,9 @@ extension Rollout {
             }
             let count = activity.count + 1
             activities[host]?.count = count
-            passingSince[host] = hasGap(host, turn) ? turn.now : passingSince[host] ?? turn.now
+            let isGap = hasGap(host, turn)
+            if isGap { answeringSince[host] = turn.now }
+            passingSince[host] = isGap ? turn.now : passingSince[host] ?? turn.now
             passedAt[host] = turn.now
             if count < spec.verify.consecutive {
                 verifyAgain(
@@ -147,7 +149,8 @@ extension Rollout {
         }
         // Twice the window and the time that verification may take: a service that flaps for
         // longer than that is not healthy.
-        begin(host, until: turn.now + window + window + plan.spec.verify.within)
+        let rest = Self.restOfProbeInFlight(plan)
+        begin(host, until: turn.now + window + window + rest + plan.spec.verify.within)
         activities[host]?.since = passingSince[host]
         passingSince[host] = nil
         enterPhase(host, .readmitProbe, &turn) { .probe($0) }
@@ -158,10 +161,10 @@ extension Rollout {
         _ turn: inout Turn
     ) {
         guard let plan = plan.host(host), let deadline = activity.deadline else { return }
-        let window = plan.windows.readmission.total
         if result.verdict == .passing {
             let isGap = activity.since != nil && hasGap(host, turn)
             if isGap {
+                answeringSince[host] = turn.now
                 note(
                     host, .warning,
                     "\(path) was not asked for a while during readmission: its clock starts anew",
@@ -171,13 +174,14 @@ extension Rollout {
             passedAt[host] = turn.now
             activities[host]?.since = since
             activities[host]?.count = 0
-            if turn.now - since >= window {
+            let end = readmissionEnd(plan, passingSince: since, turn)
+            if turn.now >= end {
                 send(host, .inspect, .readmitInspect, &turn)
                 return
             }
-            progress(host, "\(path) \(result.text)", until: since + window, &turn)
+            progress(host, "\(path) \(result.text)", until: end, &turn)
             // Exactly to the end of the window when that is nearer than the next look.
-            let rest = max(.milliseconds(1), min(Pace.watch, since + window - turn.now))
+            let rest = max(.milliseconds(1), min(Pace.watch, end - turn.now))
             enterPhase(host, .readmitPause, &turn) { .timer($0, after: rest) }
             return
         }

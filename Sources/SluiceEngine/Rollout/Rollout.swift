@@ -25,6 +25,9 @@ package struct Rollout: Sendable {
     /// Since when the new process has answered every probe well: the balancer's count began no
     /// later, so the readmission window runs from there. Empty after a resume.
     var passingSince: [String: Timestamp] = [:]
+    /// Since when the host's machine has answered whatever was asked. Empty after a resume: what was
+    /// before nobody saw.
+    var answeringSince: [String: Timestamp] = [:]
     /// Hosts whose surveyed process has got the signal, as its command said. Empty after a resume.
     var signalDelivered: Set<String> = []
     /// On the way back: which process was drained, or that none ran. Whoever runs in its place when
