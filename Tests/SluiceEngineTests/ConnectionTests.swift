@@ -128,6 +128,34 @@ import Testing
         #expect(results(rollout)["h1"] == (waits ? .deployed : .unreachable))
     }
 
+    /// The signal was lost and an illness looked like its effect; the service does not end when it
+    /// is told to, and gets well meanwhile. It is not killed under the balancer's requests.
+    @Test func aServiceThatIsWellAgainIsNotKilled() throws {
+        var world = Sample.world(1)
+        var isLost = false
+        world.faults = { world, _, command in
+            guard command.role == .pingOff, !isLost else { return nil }
+            isLost = true
+            world.badReleases = ["v1"]
+            return .unknown(reason: "connection lost")
+        }
+        world.hosts["h1"]?.ignoresTerm = true
+        world.onTime = { world in
+            if let told = world.sent.first(where: { $0.role == .terminate }),
+                world.now - told.at > .seconds(5)
+            {
+                world.badReleases = []
+            }
+        }
+        let rollout = world.run(try Sample.plan(1))
+        #expect(world.violations == [])
+        #expect(isLost)
+        #expect(results(rollout)["h1"] == .restored)
+        let failure = rollout.state.hosts["h1"]?.failure
+        #expect(failure?.message.contains("passes again") == true)
+        #expect(world.sent.filter { $0.role == .kill }.count == 1)
+    }
+
     // MARK: Reboots
 
     /// One host is rebooted after each record of the rollout, and away for a while. Nobody is left

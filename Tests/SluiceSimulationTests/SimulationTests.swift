@@ -39,7 +39,7 @@ import Testing
     /// Each of them broke a rule once.
     @Test(arguments: [
         UInt64(15_171_951), 15_250_150, 15_252_491, 15_416_886, 15_417_040, 15_463_132, 17_300_062,
-        17_456_391,
+        17_456_391, 40_444_717,
     ]) func theRulesHoldWhereTheyOnceDidNot(seed: UInt64) {
         let outcome = Simulation.run(seed: seed, faults: .all)
         #expect(outcome.breaches.isEmpty, "\(outcome.breaches.map(\.description))")

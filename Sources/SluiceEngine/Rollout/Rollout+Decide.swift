@@ -254,7 +254,8 @@ extension Rollout {
         case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
-            .lockPause, .endLockPause, .restoreLookPause, .stopProbe, .stopCheck, .stopCheckPause,
+            .lockPause, .endLockPause, .restoreLookPause, .stopProbe, .killCheck, .stopCheck,
+            .stopCheckPause,
             .observePause, .observeProbe, .observeProbePause, .hookPause, .failureHookPause,
             .changedProbe, .changedPause, .pushPause, .pushLookPause, .startLookPause:
             break
@@ -271,6 +272,8 @@ extension Rollout {
             probedForResume(host, activity, result, &turn)
         case .stopCheck:
             checkedBeforeStop(host, activity, result, &turn)
+        case .killCheck:
+            checkedBeforeKill(host, activity, result, &turn)
         case .stopProbe:
             probedBeforeStop(host, activity, result, &turn)
         case .confirmProbe, .drainProbe, .restoreProbe, .changedProbe:

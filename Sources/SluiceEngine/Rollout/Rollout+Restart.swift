@@ -255,14 +255,12 @@ extension Rollout {
                 host, isThere ? "\(process) is ending" : "the port is still taken",
                 until: deadline, &turn)
             pause(host, .exitPause, for: Pace.exit, &turn)
-        } else if isThere, policy.kill, !activity.killed, let commands = commands(host) {
-            note(
-                host, .warning,
-                "\(process) is still there after \(policy.grace): it is killed", &turn)
-            activities[host]?.killed = true
-            activities[host]?.isUncertain = false
-            activities[host]?.deadline = turn.now + Self.killLimit
-            send(host, commands.kill(process), .stopKill, &turn)
+        } else if isThere, policy.kill, !activity.killed {
+            if found != nil, ["self", "child"].contains(report["owner"] ?? "") {
+                enterPhase(host, .killCheck, &turn) { .probe($0) }
+            } else {
+                kill(host, process, after: policy.grace, &turn)
+            }
         } else {
             let port = plan.host(host)?.spec.service.port ?? 0
             fail(
@@ -274,6 +272,43 @@ extension Rollout {
                     ? "look at the process on the host"
                     : "raise stop.grace, or set stop.kill: true",
                 &turn)
+        }
+    }
+
+    private mutating func kill(
+        _ host: String, _ process: ProcessIdentity, after grace: TimeSpan, _ turn: inout Turn
+    ) {
+        guard let commands = commands(host) else { return }
+        note(
+            host, .warning, "\(process) is still there after \(grace): it is killed", &turn)
+        activities[host]?.killed = true
+        activities[host]?.isUncertain = false
+        activities[host]?.deadline = turn.now + Self.killLimit
+        send(host, commands.kill(process), .stopKill, &turn)
+    }
+
+    /// It has kept its port open through its grace period. What failed its `/ping` may have been an
+    /// illness that has passed, and not the signal: then the balancer sends to it again.
+    mutating func checkedBeforeKill(
+        _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
+    ) {
+        guard let process = activity.process, let grace = plan.host(host)?.spec.stop.grace else {
+            return
+        }
+        guard result.verdict == .passing || result.verdict == .mixed else {
+            kill(host, process, after: grace, &turn)
+            return
+        }
+        let finding = "\(process) did not end within \(grace), and \(path(host)) passes again"
+        if state.hosts[host]?.path == .forward {
+            fail(
+                host, finding,
+                remedy: "find out what reopens it: the drain signal may not have reached it", &turn)
+        } else if stoppedAgain[host, default: 0] < Self.stopsAgain {
+            stoppedAgain[host, default: 0] += 1
+            backToThePingOff(host, process, "\(finding): it is drained first", &turn)
+        } else {
+            kill(host, process, after: grace, &turn)
         }
     }
 

@@ -262,7 +262,7 @@ struct Activity: Sendable, Hashable {
         /// What was sent before still runs; an upload among it is ended.
         case pushLook, pushLookPause, pushEnd
         case stopCheck, stopCheckPause
-        case stopInspect, stopTerminate, exitInspect, exitPause, stopProbe, stopKill
+        case stopInspect, stopTerminate, exitInspect, exitPause, stopProbe, killCheck, stopKill
         case activate
         case start
         /// Nobody knows whether the start command ran.
