@@ -55,6 +55,8 @@ let package = Package(
                 "SluiceModel", "SluiceEngine", "CLibSSH2",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .target(
             name: "SluiceJournal",

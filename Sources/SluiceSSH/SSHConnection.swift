@@ -10,11 +10,11 @@ package final class SSHConnection: Sendable {
     private let uploads: SessionLane
     private let exchanges: SessionLane
 
-    package init(_ endpoint: SSHEndpoint) {
+    package init(_ endpoint: SSHEndpoint, interaction: SSHInteraction = SSHInteraction()) {
         self.endpoint = endpoint
-        commands = SessionLane(endpoint)
-        uploads = SessionLane(endpoint)
-        exchanges = SessionLane(endpoint)
+        commands = SessionLane(endpoint, interaction)
+        uploads = SessionLane(endpoint, interaction)
+        exchanges = SessionLane(endpoint, interaction)
     }
 
     /// Connects and logs in, so that later operations find the connection open.

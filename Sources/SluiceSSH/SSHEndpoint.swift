@@ -15,13 +15,65 @@ package struct SSHEndpoint: Sendable, Hashable {
     package var useAgent: Bool
     /// The agent's socket; the default is SSH_AUTH_SOCK of this process.
     package var agentSocket: String?
+    /// The user's files; new keys go into the first.
     package var knownHostsFiles: [String]
+    /// Read after the user's, and never written.
+    package var globalKnownHostsFiles: [String] = []
+    package var hostKeyChecking: HostKeyChecking = .yes
+    /// New names are written as hashes.
+    package var hashesKnownHosts = false
     /// For everything from the name's lookup to the login, retries included.
     package var connectTimeout: Duration
     /// The name to look up in the known hosts in place of the host and port.
     package var hostKeyAlias: String?
     /// Hosts to go through, the nearest first.
     package var jumps: [SSHEndpoint]
+    /// A command whose standard input and output are the connection, with its tokens replaced.
+    /// Of an endpoint with jumps, it belongs to the first of these.
+    package var proxyCommand: String?
+    package var addressFamily = AddressFamily.any
+    /// The address or name of this machine that connections come from.
+    package var bindAddress: String?
+    /// How often all addresses are tried, a second apart.
+    package var connectionAttempts = 1
+    /// After so long without a word the host is asked for one; never if `nil`.
+    package var aliveInterval: Duration?
+    /// How many such questions may go unanswered.
+    package var aliveCount = 3
+    package var compresses = false
+    package var algorithms = Algorithms()
+
+    /// What to do about a host key that the files do not have, as StrictHostKeyChecking says.
+    package enum HostKeyChecking: String, Sendable, Hashable {
+        /// The login does not begin.
+        case yes
+        /// A person is asked; without one, as `yes`.
+        case ask
+        /// It is trusted and written down. A key other than the known one is refused.
+        case acceptNew = "accept-new"
+        /// As `acceptNew`; a changed key is only warned of.
+        case no
+    }
+
+    package enum AddressFamily: Sendable, Hashable { case any, ipv4, ipv6 }
+
+    /// The names to negotiate with, best first; `nil` leaves the choice to libssh2.
+    package struct Algorithms: Sendable, Hashable {
+        package var keyExchanges: [String]?
+        package var hostKeys: [String]?
+        package var ciphers: [String]?
+        package var macs: [String]?
+
+        package init(
+            keyExchanges: [String]? = nil, hostKeys: [String]? = nil, ciphers: [String]? = nil,
+            macs: [String]? = nil
+        ) {
+            self.keyExchanges = keyExchanges
+            self.hostKeys = hostKeys
+            self.ciphers = ciphers
+            self.macs = macs
+        }
+    }
 
     package init(
         host: String, port: Int = 22, user: String, keyFiles: [String]? = nil,

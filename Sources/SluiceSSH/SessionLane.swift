@@ -5,6 +5,7 @@
 actor SessionLane {
     nonisolated let reactor: IOReactor
     private let endpoint: SSHEndpoint
+    private let interaction: SSHInteraction
     private let io: IOContext
     private var session: SSHSession?
     /// An operation runs, or has been given its turn.
@@ -17,8 +18,9 @@ actor SessionLane {
         unsafe reactor.asUnownedSerialExecutor()
     }
 
-    init(_ endpoint: SSHEndpoint) {
+    init(_ endpoint: SSHEndpoint, _ interaction: SSHInteraction) {
         self.endpoint = endpoint
+        self.interaction = interaction
         let reactor = IOReactor.next()
         self.reactor = reactor
         io = IOContext(reactor: reactor, host: endpoint.label)
@@ -150,7 +152,7 @@ actor SessionLane {
             if !session.isDead { return (session, false) }
             discard()
         }
-        let opened = try await SSHSession.open(endpoint, io, until: deadline)
+        let opened = try await SSHSession.open(endpoint, io, interaction, until: deadline)
         session = opened
         return (opened, true)
     }

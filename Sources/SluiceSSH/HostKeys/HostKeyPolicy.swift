@@ -1,5 +1,16 @@
-/// Strict checking of host keys: only a key that the files hold lets the login begin.
+/// The checking of host keys: a key that the files hold lets the login begin, and another one as far
+/// as StrictHostKeyChecking allows.
 struct HostKeyPolicy: Sendable {
+    enum Finding: Sendable {
+        case trusted
+        /// Not in the files, and to be trusted if a person says so.
+        case mustAsk(String)
+        /// Not in the files, and trusted from now on.
+        case new
+        /// Trusted in spite of what the files hold, which people are told.
+        case warned(String)
+    }
+
     /// What libssh2 1.10 can verify, in the order of preference.
     static let supported = [
         "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
@@ -12,7 +23,8 @@ struct HostKeyPolicy: Sendable {
     init(endpoint: SSHEndpoint) throws(SSHError) {
         self.endpoint = endpoint
         do {
-            known = try KnownHosts(files: endpoint.knownHostsFiles)
+            known = try KnownHosts(
+                files: endpoint.knownHostsFiles + endpoint.globalKnownHostsFiles)
         } catch {
             throw SSHError(
                 .hostKeyUnknown, host: endpoint.label, operation: "read the known hosts",
@@ -22,12 +34,16 @@ struct HostKeyPolicy: Sendable {
         }
     }
 
-    /// Known types first: a host that is known by one key is not asked for another.
-    var algorithms: String {
+    /// Known types first: a host that is known by one key is not asked for another. An order that
+    /// the configuration gives is kept, as OpenSSH keeps it.
+    var algorithms: [String] {
+        if let wanted = endpoint.algorithms.hostKeys {
+            return wanted.filter { Self.supported.contains($0) }
+        }
         let types = Set(
             known.types(host: endpoint.host, port: endpoint.port, alias: endpoint.hostKeyAlias))
         let first = Self.supported.filter { types.contains($0) }
-        return (first + Self.supported.filter { !types.contains($0) }).joined(separator: ",")
+        return first + Self.supported.filter { !types.contains($0) }
     }
 
     private var name: String {
@@ -46,13 +62,15 @@ struct HostKeyPolicy: Sendable {
         return command + " >> \(shellQuoted(file))"
     }
 
-    /// Throws an `SSHError` with one of the `host-key-` codes unless the key is trusted.
-    func check(_ key: PublicKey) throws(SSHError) {
+    /// Throws an `SSHError` with one of the `host-key-` codes unless the key is trusted or may be.
+    func check(_ key: PublicKey) throws(SSHError) -> Finding {
         let verdict = known.verdict(
             host: endpoint.host, port: endpoint.port, alias: endpoint.hostKeyAlias, key: key)
         let shown = "\(key.type) \(key.fingerprint)"
         switch verdict {
-        case .trusted: return
+        case .trusted: return .trusted
+        case .unknown where endpoint.hostKeyChecking == .acceptNew, .unknown where accepts:
+            return .new
         case .unknown(let others):
             var message = "\(endpoint.label): the host key is unknown: \(file) has no entry for "
             message += "\(name), and the host showed \(shown)"
@@ -61,11 +79,17 @@ struct HostKeyPolicy: Sendable {
                 message = "\(endpoint.label): the host showed \(shown), but only other key types "
                 message += "are known for \(name): \(list.joined(separator: ", "))"
             }
+            if endpoint.hostKeyChecking == .ask { return .mustAsk(message) }
             throw failure(
                 .hostKeyUnknown, message,
                 "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
         case .changed(let entries):
             let old = entries.map { "\($0.key.fingerprint) at \($0.file):\($0.line)" }
+            if accepts {
+                return .warned(
+                    "\(endpoint.label): the host key has changed from \(old.joined(separator: ", ")) "
+                        + "to \(key.fingerprint); StrictHostKeyChecking=no lets that pass")
+            }
             throw failure(
                 .hostKeyChanged,
                 """
@@ -82,12 +106,41 @@ struct HostKeyPolicy: Sendable {
                 "\(endpoint.label): the host showed \(shown), which is revoked at "
                     + "\(entry.file):\(entry.line)",
                 "do not trust this host; give it a new host key")
+        case .certificateAuthority where accepts: return .new
         case .certificateAuthority(let entry):
             throw failure(
                 .hostKeyUnsupported,
                 "\(endpoint.label): host certificates are not supported, and \(name) is known by "
                     + "the authority at \(entry.file):\(entry.line) only",
                 "add the host's own key, if \(key.fingerprint) is it: \(scan(type: nil))")
+        }
+    }
+
+    private var accepts: Bool { endpoint.hostKeyChecking == .no }
+
+    /// What to throw where nobody could be asked, or the answer was no.
+    func refusal(_ key: PublicKey, _ message: String) -> SSHError {
+        failure(
+            .hostKeyUnknown, message,
+            "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
+    }
+
+    /// Writes a new key into the user's first file.
+    ///
+    /// - Returns: What to tell people.
+    func add(_ key: PublicKey) -> String {
+        guard let file = endpoint.knownHostsFiles.first else {
+            return "\(endpoint.label): the host key \(key.fingerprint) is trusted this once"
+        }
+        do {
+            try KnownHosts.append(
+                key, name: name, hashed: endpoint.hashesKnownHosts, to: file)
+            return
+                "\(endpoint.label): the host key \(key.type) \(key.fingerprint) was unknown, and "
+                + "is in \(file) now"
+        } catch {
+            return "\(endpoint.label): the host key \(key.fingerprint) is trusted, and cannot be "
+                + "written to \(file): \(error)"
         }
     }
 

@@ -28,17 +28,47 @@ enum Resolver {
     static func addresses(
         of endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
     ) async throws -> [SocketAddress] {
-        let (host, port) = (endpoint.host, endpoint.port)
+        try await addresses(
+            of: endpoint.host, endpoint.port, for: endpoint,
+            remedy: "check the name, or set ansible_host to the host's address", io,
+            until: deadline)
+    }
+
+    /// The addresses of this machine to connect from; none where the system chooses.
+    static func source(
+        of endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
+    ) async throws -> [SocketAddress] {
+        guard let name = endpoint.bindAddress else { return [] }
+        return try await addresses(
+            of: name, 0, for: endpoint, remedy: "set BindAddress to an address of this machine",
+            io, until: deadline)
+    }
+
+    private static func addresses(
+        of host: String, _ port: Int, for endpoint: SSHEndpoint, remedy: String, _ io: IOContext,
+        until deadline: ContinuousClock.Instant
+    ) async throws -> [SocketAddress] {
+        let family =
+            switch endpoint.addressFamily {
+            case .any: AF_UNSPEC
+            case .ipv4: AF_INET
+            case .ipv6: AF_INET6
+            }
         // An address needs no thread.
-        if case .success(let addresses) = look(up: host, port, flags: AI_NUMERICHOST) {
+        if case .success(let addresses) = look(up: host, port, family, flags: AI_NUMERICHOST) {
             return addresses
         }
         let operation = "look up the address"
+        func failure(_ cause: any Error) -> SSHError {
+            SSHError(
+                .dns, host: endpoint.label, operation: operation,
+                "\(endpoint.label): no address was found for \(host)", remedy: remedy, cause: cause)
+        }
         let answer = Answer()
         let reactor = io.reactor
         let id = reactor.reserve()
         let status = startThread(named: "sluice-lookup") {
-            let result = look(up: host, port, flags: 0)
+            let result = look(up: host, port, family, flags: 0)
             answer.result.withLock { $0 = result }
             reactor.wake(id, .ready)
         }
@@ -46,30 +76,22 @@ enum Resolver {
         do {
             try await io.wait(id, until: deadline, operation)
         } catch let error as SSHError where error.code == .timedOut {
-            throw failure(endpoint, operation, error)
+            throw failure(error)
         }
         switch answer.result.withLock({ $0 }) {
         case .success(let addresses): return addresses
-        case .failure(let error): throw failure(endpoint, operation, error)
-        case nil: throw failure(endpoint, operation, SystemError(number: status))
+        case .failure(let error): throw failure(error)
+        case nil: throw failure(SystemError(number: status))
         }
     }
 
-    private static func failure(
-        _ endpoint: SSHEndpoint, _ operation: String, _ cause: any Error
-    ) -> SSHError {
-        SSHError(
-            .dns, host: endpoint.label, operation: operation,
-            "\(endpoint.label): no address was found for \(endpoint.host)",
-            remedy: "check the name, or set ansible_host to the host's address", cause: cause)
-    }
-
     private static func look(
-        up host: String, _ port: Int, flags: Int32
+        up host: String, _ port: Int, _ family: Int32, flags: Int32
     ) -> Result<[SocketAddress], LookupError> {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         unsafe hints.ai_flags = flags
+        unsafe hints.ai_family = family
         var list: UnsafeMutablePointer<addrinfo>?
         let status = unsafe getaddrinfo(host, String(port), &hints, &list)
         guard status == 0 else { return .failure(LookupError(number: status)) }

@@ -11,14 +11,20 @@ enum TCPSocket {
         to endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
     ) async throws -> Int32 {
         let addresses = try await Resolver.addresses(of: endpoint, io, until: deadline)
+        let source = try await Resolver.source(of: endpoint, io, until: deadline)
         var problems: [(SocketAddress, Int32)] = []
-        for (index, address) in addresses.enumerated() {
-            let left = deadline - ContinuousClock.now
-            let share = ContinuousClock.now + left / (addresses.count - index)
-            switch try await connect(to: address, io, until: share) {
-            case .success(let socket): return socket
-            case .failure(let error): problems.append((address, error.number))
+        for attempt in 1...max(1, endpoint.connectionAttempts) {
+            if attempt > 1 { try await io.pause(.seconds(1), until: deadline, "connect") }
+            problems = []
+            for (index, address) in addresses.enumerated() {
+                let left = deadline - ContinuousClock.now
+                let share = ContinuousClock.now + left / (addresses.count - index)
+                switch try await connect(to: address, from: source, io, until: share) {
+                case .success(let socket): return socket
+                case .failure(let error): problems.append((address, error.number))
+                }
             }
+            if ContinuousClock.now >= deadline { break }
         }
         throw failure(endpoint, problems)
     }
@@ -49,7 +55,8 @@ enum TCPSocket {
     }
 
     private static func connect(
-        to address: SocketAddress, _ io: IOContext, until deadline: ContinuousClock.Instant
+        to address: SocketAddress, from sources: [SocketAddress], _ io: IOContext,
+        until deadline: ContinuousClock.Instant
     ) async throws -> Result<Int32, SystemError> {
         let socket = Glibc.socket(
             address.family,
@@ -61,6 +68,17 @@ enum TCPSocket {
             return .failure(SystemError(number: number))
         }
         configure(socket)
+        if !sources.isEmpty {
+            guard let source = sources.first(where: { $0.family == address.family }) else {
+                return give(up: EADDRNOTAVAIL)
+            }
+            let bound = unsafe source.bytes.withUnsafeBytes {
+                unsafe bind(
+                    socket, $0.assumingMemoryBound(to: sockaddr.self).baseAddress,
+                    socklen_t($0.count))
+            }
+            if bound != 0 { return give(up: errno) }
+        }
         let status = unsafe address.bytes.withUnsafeBytes {
             unsafe Glibc.connect(
                 socket, $0.assumingMemoryBound(to: sockaddr.self).baseAddress,

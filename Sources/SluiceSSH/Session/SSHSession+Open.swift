@@ -8,14 +8,15 @@ extension SSHSession {
     /// time: that is how a busy sshd says that it has enough of them (MaxStartups), and how long it
     /// has depends on the others.
     static func open(
-        _ endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
+        _ endpoint: SSHEndpoint, _ io: IOContext, _ interaction: SSHInteraction,
+        until deadline: ContinuousClock.Instant
     ) async throws -> SSHSession {
         let deadline = min(deadline, ContinuousClock.now + endpoint.connectTimeout)
         var pause = pauses.first
         var dropped: SSHError?
         while true {
             do {
-                return try await openOnce(endpoint, io, until: deadline)
+                return try await openOnce(endpoint, io, interaction, until: deadline)
             } catch let error as SSHError where error.isWorthRetry {
                 let rest = Duration.milliseconds(pause * .random(in: 0.5...1.5))
                 guard ContinuousClock.now + rest < deadline else { throw error }
@@ -30,20 +31,22 @@ extension SSHSession {
     }
 
     private static func openOnce(
-        _ endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
+        _ endpoint: SSHEndpoint, _ io: IOContext, _ interaction: SSHInteraction,
+        until deadline: ContinuousClock.Instant
     ) async throws -> SSHSession {
         var parent: SSHSession?
         for jump in endpoint.jumps {
-            parent = try await step(jump, io, through: parent, until: deadline)
+            parent = try await step(jump, io, interaction, through: parent, until: deadline)
         }
-        return try await step(endpoint, io, through: parent, until: deadline)
+        return try await step(endpoint, io, interaction, through: parent, until: deadline)
     }
 
     private static func step(
-        _ endpoint: SSHEndpoint, _ io: IOContext, through parent: SSHSession?,
+        _ endpoint: SSHEndpoint, _ io: IOContext, _ interaction: SSHInteraction,
+        through parent: SSHSession?,
         until deadline: ContinuousClock.Instant
     ) async throws -> SSHSession {
-        let session = SSHSession(endpoint, io, through: parent)
+        let session = SSHSession(endpoint, io, interaction, through: parent)
         do {
             try await session.establish(until: deadline)
             return session

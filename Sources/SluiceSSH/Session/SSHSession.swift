@@ -10,11 +10,13 @@ import Glibc
 final class SSHSession {
     let io: IOContext
     let endpoint: SSHEndpoint
+    let interaction: SSHInteraction
     /// The jump host's session that this one goes through.
     let parent: SSHSession?
     private var raw: OpaquePointer?
     private var socket: Int32 = -1
     private var link: JumpLink?
+    private var proxy: ProxyCommand?
     /// For reads, kept because each lasts microseconds.
     var buffer = [UInt8](repeating: 0, count: 65536)
     /// The channel of the persistent shell, once there is one.
@@ -26,8 +28,12 @@ final class SSHSession {
 
     enum Sent { case nothing, request, command }
 
-    init(_ endpoint: SSHEndpoint, _ io: IOContext, through parent: SSHSession?) {
+    init(
+        _ endpoint: SSHEndpoint, _ io: IOContext, _ interaction: SSHInteraction,
+        through parent: SSHSession?
+    ) {
         self.endpoint = endpoint
+        self.interaction = interaction
         self.io = io
         self.parent = parent
     }
@@ -78,6 +84,15 @@ final class SSHSession {
             let link = unsafe JumpLink(parent: parent, channel: channel)
             unsafe link.install(on: session)
             self.link = link
+        } else if let command = endpoint.proxyCommand {
+            do {
+                (socket, proxy) = try ProxyCommand.start(command)
+            } catch {
+                throw SSHError(
+                    .connectFailed, host: endpoint.label, operation: "start the ProxyCommand",
+                    "\(endpoint.label): the ProxyCommand cannot be started",
+                    remedy: "check this machine's limits on processes and files", cause: error)
+            }
         } else {
             socket = try await TCPSocket.connect(to: endpoint, io, until: deadline)
         }
@@ -88,8 +103,7 @@ final class SSHSession {
     ) async throws {
         let operation = "agree on keys with the host"
         let session = unsafe try pointer(operation)
-        _ = unsafe libssh2_session_method_pref(
-            session, LIBSSH2_METHOD_HOSTKEY, policy.algorithms)
+        unsafe try prefer(policy.algorithms, in: session)
         do {
             _ = try await call(operation, deadline) {
                 unsafe Int(libssh2_session_handshake(session, root.socket))
@@ -106,7 +120,17 @@ final class SSHSession {
                 remedy: "check the host's sshd log")
         }
         let blob = unsafe Array(UnsafeRawBufferPointer(start: bytes, count: length))
-        try policy.check(PublicKey(blob: blob))
+        let key = PublicKey(blob: blob)
+        switch try policy.check(key) {
+        case .trusted: break
+        case .warned(let text): interaction.notice(text)
+        case .new: interaction.notice(policy.add(key))
+        case .mustAsk(let question):
+            guard let confirm = interaction.confirm, try await confirm(question) else {
+                throw policy.refusal(key, question)
+            }
+            interaction.notice(policy.add(key))
+        }
     }
 
     /// libssh2 says no more than -5 where no algorithm is shared, so the host's own list is read.
@@ -116,7 +140,13 @@ final class SSHSession {
         var text = "\(endpoint.label): the SSH handshake failed"
         var remedy = "check the host's sshd log, and that the port speaks SSH"
         let number = (error.cause as? LibSSH2Error)?.number
-        if number == LIBSSH2_ERROR_KEX_FAILURE, parent == nil,
+        if error.code == .disconnected, let account = await proxy?.account(io) {
+            return SSHError(
+                .connectFailed, host: endpoint.label, operation: "connect",
+                "\(endpoint.label): the ProxyCommand made no connection; \(account)",
+                remedy: "run it by hand: \(endpoint.proxyCommand ?? "")", cause: error.cause)
+        }
+        if number == LIBSSH2_ERROR_KEX_FAILURE, parent == nil, proxy == nil,
             let offer = try? await ServerOffer.read(from: endpoint, io, until: deadline),
             let mismatch = unsafe offer.mismatch(with: raw)
         {
@@ -192,6 +222,8 @@ final class SSHSession {
         if root.socket >= 0 { shutdown(root.socket, Int32(SHUT_RDWR)) }
         unsafe Self.release(&raw, &socket, io.reactor)
         link = nil
+        proxy?.end()
+        proxy = nil
         parent?.close()
     }
 

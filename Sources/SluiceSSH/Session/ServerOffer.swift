@@ -91,7 +91,7 @@ struct ServerOffer {
         return nil
     }
 
-    private static func supported(_ method: Int32, _ session: OpaquePointer) -> [String] {
+    static func supported(_ method: Int32, _ session: OpaquePointer) -> [String] {
         if method == LIBSSH2_METHOD_HOSTKEY { return HostKeyPolicy.supported }
         var names: UnsafeMutablePointer<UnsafePointer<CChar>?>?
         let count = unsafe libssh2_session_supported_algs(session, method, &names)
