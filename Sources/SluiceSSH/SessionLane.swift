@@ -7,12 +7,14 @@ actor SessionLane {
     private let endpoint: SSHEndpoint
     private let interaction: SSHInteraction
     private let io: IOContext
-    private var session: SSHSession?
+    private var session: (any HostSession)?
     /// An operation runs, or has been given its turn.
     private var isBusy = false
     private var granted: UInt64?
     private var queue: [UInt64] = []
     private var closers: [UInt64] = []
+    private var lastUse = ContinuousClock.now
+    private var upkeep: Task<Void, Never>?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe reactor.asUnownedSerialExecutor()
@@ -76,7 +78,7 @@ actor SessionLane {
 
     private func perform<Value>(
         _ operation: String, until deadline: ContinuousClock.Instant,
-        _ body: (SSHSession) async throws -> Value
+        _ body: (any HostSession) async throws -> Value
     ) async throws -> Value {
         try await lock(operation, until: deadline)
         defer {
@@ -107,7 +109,7 @@ actor SessionLane {
     }
 
     /// Ends what an abandoned command left running, and says so in the error.
-    private func conclude(_ error: any Error, of session: SSHSession) async -> any Error {
+    private func conclude(_ error: any Error, of session: any HostSession) async -> any Error {
         guard session.sent == .command else { return error }
         var ended = false
         if !io.isInterrupted, let process = session.runner, !process.start.isEmpty {
@@ -145,7 +147,7 @@ actor SessionLane {
 
     private func current(
         _ operation: String, until deadline: ContinuousClock.Instant
-    ) async throws -> (session: SSHSession, isFresh: Bool) {
+    ) async throws -> (session: any HostSession, isFresh: Bool) {
         if io.isInterrupted { throw SSHError.closed(endpoint.label, operation) }
         try Task.checkCancellation()
         if let session {
@@ -154,12 +156,55 @@ actor SessionLane {
         }
         let opened = try await SSHSession.open(endpoint, io, interaction, until: deadline)
         session = opened
+        keepUp()
         return (opened, true)
+    }
+
+    // MARK: Idle sessions
+
+    /// How often an idle session is looked at where the configuration names no interval: a host that
+    /// asks whether we live (ClientAliveInterval) has to be answered.
+    private static let look: Duration = .seconds(5)
+
+    private func keepUp() {
+        let interval = min(
+            max(endpoint.aliveInterval ?? Self.look, SSHSession.shortestAliveInterval), Self.look)
+        let reactor = reactor
+        upkeep?.cancel()
+        upkeep = Task { [weak self] in
+            while await reactor.wait(reactor.reserve(), until: .now + interval) == .timedOut {
+                guard await self?.breathe() ?? false else { return }
+            }
+        }
+    }
+
+    /// - Returns: Whether there is still a session to look after.
+    private func breathe() async -> Bool {
+        guard !io.isInterrupted, let session else { return false }
+        guard !isBusy else { return true }
+        if session.isDead {
+            discard()
+            return false
+        }
+        let isDue = endpoint.aliveInterval.map { ContinuousClock.now - lastUse >= $0 } ?? false
+        guard session.hasInput || isDue else { return true }
+        isBusy = true
+        defer { unlock() }
+        do {
+            let patience = (endpoint.aliveInterval ?? Self.look) * max(1, endpoint.aliveCount)
+            try await session.breathe(until: .now + patience)
+        } catch {
+            // Nothing was in hand: the next operation opens a new one, or says why it can't.
+            discard()
+        }
+        return self.session != nil
     }
 
     private func discard() {
         session?.close()
         session = nil
+        upkeep?.cancel()
+        upkeep = nil
     }
 
     private func lock(_ operation: String, until deadline: ContinuousClock.Instant) async throws {
@@ -185,6 +230,7 @@ actor SessionLane {
     }
 
     private func unlock() {
+        lastUse = .now
         if !queue.isEmpty {
             let next = queue.removeFirst()
             granted = next

@@ -126,6 +126,11 @@ enum TCPSocket {
         return count == 0 || (errno != EAGAIN && errno != EINTR)
     }
 
+    static func hasInput(_ socket: Int32) -> Bool {
+        var byte: UInt8 = 0
+        return unsafe recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0
+    }
+
     /// An option that a kernel does not know costs speed, not correctness.
     private static func set(_ socket: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
         var value = value

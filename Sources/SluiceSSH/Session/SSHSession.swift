@@ -7,7 +7,7 @@ import Glibc
 /// keeps the state of opening, executing and authenticating in the session. After an error that
 /// does not say `keepsSession`, and after cancellation, the session is closed and never used again.
 @safe
-final class SSHSession {
+final class SSHSession: ChannelSession {
     let io: IOContext
     let endpoint: SSHEndpoint
     let interaction: SSHInteraction
@@ -20,13 +20,11 @@ final class SSHSession {
     /// For reads, kept because each lasts microseconds.
     var buffer = [UInt8](repeating: 0, count: 65536)
     /// The channel of the persistent shell, once there is one.
-    var shell: OpaquePointer?
+    var shell: SSHChannel?
     /// The shell that runs or ran the last command, so that it can be found on the host.
     var runner: RemoteProcess?
     /// What of the last operation has gone out whole: nothing of it is to be sent twice.
     var sent = Sent.nothing
-
-    enum Sent { case nothing, request, command }
 
     init(
         _ endpoint: SSHEndpoint, _ io: IOContext, _ interaction: SSHInteraction,
@@ -40,7 +38,9 @@ final class SSHSession {
 
     deinit { unsafe Self.release(&raw, &socket, io.reactor) }
 
+    var label: String { endpoint.label }
     private var root: SSHSession { parent?.root ?? self }
+    var rootSocket: Int32 { root.socket }
 
     /// Throws `closed` once the session is.
     func pointer(_ operation: String) throws(SSHError) -> OpaquePointer {
@@ -79,9 +79,9 @@ final class SSHSession {
         unsafe raw = session
         unsafe libssh2_session_set_blocking(session, 0)
         if let parent {
-            let channel = unsafe try await parent.openTunnel(
+            let channel = try await parent.openTunnel(
                 to: endpoint.host, endpoint.port, until: deadline)
-            let link = unsafe JumpLink(parent: parent, channel: channel)
+            let link = unsafe JumpLink(parent: parent, channel: channel.raw)
             unsafe link.install(on: session)
             self.link = link
         } else if let command = endpoint.proxyCommand {
@@ -188,7 +188,22 @@ final class SSHSession {
     func wait(_ operation: String, _ deadline: ContinuousClock.Instant) async throws {
         let socket = root.socket
         TCPSocket.acknowledgeQuickly(socket)
-        try await io.wait(socket: socket, interest: directions, until: deadline, operation)
+        guard let interval = endpoint.aliveInterval else {
+            try await io.wait(socket: socket, interest: directions, until: deadline, operation)
+            return
+        }
+        for _ in 0...max(1, endpoint.aliveCount) {
+            let next = ContinuousClock.now + interval
+            do {
+                try await io.wait(
+                    socket: socket, interest: directions, until: min(next, deadline), operation)
+                return
+            } catch let error as SSHError where error.code == .timedOut && next < deadline {
+                try askWhetherAlive(operation)
+            }
+        }
+        throw SSHError.disconnected(
+            endpoint.label, operation, SilentHost(questions: endpoint.aliveCount))
     }
 
     func failure(_ operation: String, _ number: Int32) -> SSHError {
@@ -217,7 +232,7 @@ final class SSHSession {
 
     /// Ends the connection at once and frees everything, jump hosts' sessions too.
     func close() {
-        unsafe shell = nil
+        shell = nil
         // Shut down first: freeing a session with unread data would otherwise want the socket.
         if root.socket >= 0 { shutdown(root.socket, Int32(SHUT_RDWR)) }
         unsafe Self.release(&raw, &socket, io.reactor)

@@ -1,6 +1,4 @@
-import CLibSSH2
-
-extension SSHSession {
+extension ChannelSession {
     /// Sends bytes to a port that the host can reach and reads the answer to its end.
     ///
     /// The sending side stays open meanwhile: some HTTP servers drop a request whose sender has
@@ -11,26 +9,31 @@ extension SSHSession {
     ) async throws -> [UInt8] {
         sent = .nothing
         let operation = "exchange with \(host) port \(port)"
-        let channel = unsafe try await openTunnel(to: host, port, until: deadline)
-        unsafe try await write(request, to: channel, operation, deadline)
+        let channel = try await openTunnel(to: host, port, until: deadline)
+        try await write(request, to: channel, operation, deadline)
         sent = .request
         var response: [UInt8] = []
         var isComplete = false
         while response.count < maxResponse, !isComplete {
-            let some = unsafe try await read(0, of: channel, operation, deadline) {
+            let some = try await read(0, of: channel, operation, deadline) {
                 response += $0
                 if !isComplete { isComplete = !wantsMore($0) }
             }
             if some { continue }
-            if unsafe libssh2_channel_eof(channel) != 0 { break }
+            if isAtEnd(channel) { break }
             do {
-                try await wait(operation, deadline)
+                try await wait(for: channel, isWriting: false, operation, deadline)
             } catch let error as SSHError where error.code == .timedOut {
                 // The way to the port is there: it is who listens that says nothing.
-                throw SSHError.unanswered(endpoint.label, operation, cause: error)
+                throw SSHError.unanswered(label, operation, cause: error)
             }
         }
-        unsafe try await close(channel, operation, deadline)
+        if response.isEmpty, isAtEnd(channel),
+            let failure = await failure(ofTunnel: channel, operation)
+        {
+            throw failure
+        }
+        try await close(channel, operation, deadline)
         return Array(response.prefix(maxResponse))
     }
 }
