@@ -89,6 +89,7 @@ package final class SSHConnection: Sendable {
         await commands.close()
         await uploads.close()
         await exchanges.close()
+        if endpoint.transport == .openssh { await OpenSSHControl.leave(endpoint) }
     }
 
     /// A zero byte would end the shell's word.

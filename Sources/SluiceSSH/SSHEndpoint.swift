@@ -42,6 +42,20 @@ package struct SSHEndpoint: Sendable, Hashable {
     package var aliveCount = 3
     package var compresses = false
     package var algorithms = Algorithms()
+    package var transport = Transport.libssh2
+    /// The program of `Transport.openssh`.
+    package var sshProgram = "ssh"
+    /// For `Transport.openssh`, which reads its own configuration: what goes before that, each as
+    /// `Option=value`.
+    package var sshOptions: [String] = []
+
+    /// What carries the connection.
+    package enum Transport: String, Sendable, Hashable {
+        /// This process, with libssh2.
+        case libssh2
+        /// The system's `ssh`.
+        case openssh
+    }
 
     /// What to do about a host key that the files do not have, as StrictHostKeyChecking says.
     package enum HostKeyChecking: String, Sendable, Hashable {

@@ -154,7 +154,7 @@ actor SessionLane {
             if !session.isDead { return (session, false) }
             discard()
         }
-        let opened = try await SSHSession.open(endpoint, io, interaction, until: deadline)
+        let opened = try await SessionOpening.open(endpoint, io, interaction, until: deadline)
         session = opened
         keepUp()
         return (opened, true)

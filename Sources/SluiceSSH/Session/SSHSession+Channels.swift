@@ -149,7 +149,9 @@ extension SSHSession {
     func finishInput(
         of channel: SSHChannel, _ operation: String, _ deadline: ContinuousClock.Instant
     ) async throws {
-        _ = try await call(operation, deadline) { unsafe Int(libssh2_channel_send_eof(channel.raw)) }
+        _ = try await call(operation, deadline) {
+            unsafe Int(libssh2_channel_send_eof(channel.raw))
+        }
     }
 
     func ending(of channel: SSHChannel) async -> String {

@@ -16,7 +16,7 @@ final class SSHSession: ChannelSession {
     private var raw: OpaquePointer?
     private var socket: Int32 = -1
     private var link: JumpLink?
-    private var proxy: ProxyCommand?
+    private var proxy: ConnectionProcess?
     /// For reads, kept because each lasts microseconds.
     var buffer = [UInt8](repeating: 0, count: 65536)
     /// The channel of the persistent shell, once there is one.
@@ -86,7 +86,7 @@ final class SSHSession: ChannelSession {
             self.link = link
         } else if let command = endpoint.proxyCommand {
             do {
-                (socket, proxy) = try ProxyCommand.start(command)
+                (socket, proxy) = try ConnectionProcess.proxy(command)
             } catch {
                 throw SSHError(
                     .connectFailed, host: endpoint.label, operation: "start the ProxyCommand",

@@ -1,4 +1,5 @@
-extension SSHSession {
+/// Opening sessions of either kind.
+enum SessionOpening {
     /// Between two tries, in milliseconds; each is up to half shorter or longer.
     private static let pauses = (first: 100.0, longest: 1000.0)
 
@@ -10,7 +11,7 @@ extension SSHSession {
     static func open(
         _ endpoint: SSHEndpoint, _ io: IOContext, _ interaction: SSHInteraction,
         until deadline: ContinuousClock.Instant
-    ) async throws -> SSHSession {
+    ) async throws -> any HostSession {
         let deadline = min(deadline, ContinuousClock.now + endpoint.connectTimeout)
         var pause = pauses.first
         var dropped: SSHError?
@@ -33,7 +34,17 @@ extension SSHSession {
     private static func openOnce(
         _ endpoint: SSHEndpoint, _ io: IOContext, _ interaction: SSHInteraction,
         until deadline: ContinuousClock.Instant
-    ) async throws -> SSHSession {
+    ) async throws -> any HostSession {
+        if endpoint.transport == .openssh {
+            let session = OpenSSHSession(endpoint, io)
+            do {
+                try await session.establish(until: deadline)
+                return session
+            } catch {
+                session.close()
+                throw error
+            }
+        }
         var parent: SSHSession?
         for jump in endpoint.jumps {
             parent = try await step(jump, io, interaction, through: parent, until: deadline)

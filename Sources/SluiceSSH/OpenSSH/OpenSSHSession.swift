@@ -1,0 +1,146 @@
+/// A login through the system's `ssh`, for what libssh2 cannot do: GSSAPI, keys on hardware, host
+/// certificates.
+///
+/// Each channel is a process of `ssh`, and all share one control connection. Whom to trust, what to
+/// log in with and which way to take is all `ssh`'s own configuration.
+final class OpenSSHSession: ChannelSession {
+    let io: IOContext
+    let endpoint: SSHEndpoint
+    var shell: ProcessChannel?
+    var runner: RemoteProcess?
+    var sent = Sent.nothing
+    private var buffer = [UInt8](repeating: 0, count: 65536)
+
+    init(_ endpoint: SSHEndpoint, _ io: IOContext) {
+        self.endpoint = endpoint
+        self.io = io
+    }
+
+    var label: String { endpoint.label }
+    var isDead: Bool { shell?.isDead ?? false }
+    /// `ssh` answers what the host asks.
+    var hasInput: Bool { false }
+    func breathe(until deadline: ContinuousClock.Instant) async throws {}
+
+    /// Logs in: the first command is what shows that it worked.
+    func establish(until deadline: ContinuousClock.Instant) async throws {
+        let address = "\(endpoint.host):\(endpoint.port)"
+        try await HandshakeLimiter.shared.acquire(address, io, until: deadline)
+        defer { HandshakeLimiter.shared.release(address) }
+        do {
+            let result = try await run(":", outputLimit: 64, until: deadline)
+            guard case .unknown = result.exit, let shell else { return }
+            throw OpenSSHFailure.error(
+                endpoint, said: shell.said, ending: await shell.process.account(io))
+        } catch let error as SSHError where error.code == .disconnected {
+            throw OpenSSHFailure.error(
+                endpoint, said: shell?.said ?? [], ending: await shell?.process.account(io))
+        }
+    }
+
+    func close() { shell = nil }
+
+    // MARK: Channels
+
+    private func start(
+        _ operation: String, _ words: [String]
+    ) throws(SSHError) -> ProcessChannel {
+        do {
+            let options = try OpenSSHControl.options(for: endpoint)
+            return try ProcessChannel(
+                endpoint.sshProgram, options + words, io.reactor)
+        } catch {
+            throw SSHError(
+                .connectFailed, host: label, operation: operation,
+                "\(label): '\(endpoint.sshProgram)' cannot be run",
+                remedy: "install openssh-client, or check this machine's limits", cause: error)
+        }
+    }
+
+    func openShell(until deadline: ContinuousClock.Instant) async throws -> ProcessChannel {
+        try start("start a shell", ["--", endpoint.host, "exec /bin/sh"])
+    }
+
+    func openTunnel(
+        to host: String, _ port: Int, until deadline: ContinuousClock.Instant
+    ) async throws -> ProcessChannel {
+        let place = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        return try start("connect to \(place) from the host", ["-W", place, "--", endpoint.host])
+    }
+
+    func write(
+        _ bytes: [UInt8], to channel: ProcessChannel, _ operation: String,
+        _ deadline: ContinuousClock.Instant
+    ) async throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = try writeSome(rest, to: channel, operation)
+            rest = rest.dropFirst(count)
+            if count == 0 {
+                try await wait(for: channel, isWriting: true, operation, deadline)
+            }
+        }
+    }
+
+    func writeSome(
+        _ bytes: ArraySlice<UInt8>, to channel: ProcessChannel, _ operation: String
+    ) throws -> Int {
+        do {
+            return try channel.write(bytes)
+        } catch {
+            throw SSHError.disconnected(label, operation, error)
+        }
+    }
+
+    var isMidWrite: Bool { false }
+
+    func read(
+        _ stream: Int32, of channel: ProcessChannel, _ operation: String,
+        _ deadline: ContinuousClock.Instant, _ feed: (ArraySlice<UInt8>) -> Void
+    ) async throws -> Bool {
+        var total = 0
+        do {
+            while total < 4 << 20,
+                let count = try channel.read(stream, into: &buffer), count > 0
+            {
+                total += count
+                feed(buffer[..<count])
+            }
+        } catch {
+            throw SSHError.disconnected(label, operation, error)
+        }
+        return total > 0
+    }
+
+    func isAtEnd(_ channel: ProcessChannel) -> Bool { channel.isAtEnd }
+
+    func finishInput(
+        of channel: ProcessChannel, _ operation: String, _ deadline: ContinuousClock.Instant
+    ) async throws { channel.finishInput() }
+
+    func ending(of channel: ProcessChannel) async -> String {
+        let account = await channel.process.account(io) ?? "it closed its output"
+        let said = ConnectionProcess.sentence(String(decoding: channel.said, as: UTF8.self))
+        return "the remote shell ended before the command reported its status, or ssh did: "
+            + account + (said.isEmpty ? "" : "; \(said)")
+    }
+
+    func failure(ofTunnel channel: ProcessChannel, _ operation: String) async -> SSHError? {
+        OpenSSHFailure.tunnel(endpoint, operation, said: channel.said)
+    }
+
+    func wait(
+        for channel: ProcessChannel, isWriting: Bool, _ operation: String,
+        _ deadline: ContinuousClock.Instant
+    ) async throws {
+        channel.prepareToWait(isWriting: isWriting)
+        try await io.wait(
+            socket: channel.poll, interest: .read, until: deadline, operation)
+    }
+
+    func close(
+        _ channel: ProcessChannel, _ operation: String, _ deadline: ContinuousClock.Instant
+    ) async throws {
+        channel.finishInput()
+    }
+}
