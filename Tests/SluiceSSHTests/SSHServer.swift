@@ -143,11 +143,25 @@ final class SSHServer {
         keyFiles: [String]? = nil, knownHosts: String? = nil, agent: String? = nil,
         host: String = "127.0.0.1", alias: String? = nil
     ) -> SSHEndpoint {
-        SSHEndpoint(
+        var endpoint = SSHEndpoint(
             host: host, port: port, user: Self.user, keyFiles: keyFiles ?? [clientKey],
             useAgent: agent != nil, agentSocket: agent,
             knownHostsFiles: [knownHosts ?? self.knownHosts], hostKeyAlias: alias)
+        guard Self.usesOpenSSH else { return endpoint }
+        endpoint.transport = .openssh
+        endpoint.sshOptions =
+            [
+                "Port=\(port)", "User=\(Self.user)", "IdentitiesOnly=yes",
+                "IdentityAgent=\(agent ?? "none")", "GlobalKnownHostsFile=/dev/null",
+                "UserKnownHostsFile=\(knownHosts ?? self.knownHosts)",
+            ] + endpoint.keyFiles.map { "IdentityFile=\($0)" }
+        return endpoint
     }
+
+    /// The same tests run once more through the system's `ssh`.
+    static let usesOpenSSH =
+        ProcessInfo.processInfo.environment["SLUICE_TEST_TRANSPORT"] == "openssh"
+
 
     func write(_ text: String, to name: String) throws -> String {
         let path = directory + "/" + name

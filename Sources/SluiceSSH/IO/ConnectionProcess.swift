@@ -39,9 +39,11 @@ final class ConnectionProcess: Sendable {
         return try start(.path(FilePath(program)), ["-c", "exec \(command)"], errors: nil)
     }
 
-    /// - Parameter errors: What becomes its standard error, and is closed here; kept if `nil`.
+    /// - Parameters:
+    ///   - output: What becomes its standard output; the connection itself if `nil`.
+    ///   - errors: What becomes its standard error; kept if `nil`. Both are closed here.
     static func start(
-        _ program: Executable, _ arguments: [String], errors: Int32?
+        _ program: Executable, _ arguments: [String], output: Int32? = nil, errors: Int32?
     ) throws(SystemError) -> (socket: Int32, process: ConnectionProcess) {
         var pair: [Int32] = [-1, -1]
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
@@ -49,7 +51,7 @@ final class ConnectionProcess: Sendable {
             throw SystemError(number: errno)
         }
         let (ours, theirs) = (pair[0], pair[1])
-        let output = fcntl(theirs, F_DUPFD_CLOEXEC, 0)
+        let output = output ?? fcntl(theirs, F_DUPFD_CLOEXEC, 0)
         guard output >= 0, fcntl(ours, F_SETFL, O_NONBLOCK) == 0 else {
             let number = errno
             for descriptor in [ours, theirs, output] where descriptor >= 0 { close(descriptor) }

@@ -44,11 +44,9 @@ enum OpenSSHFailure {
             remedy: "check the host's sshd log", isWorthRetry: true),
     ]
 
-    static func error(_ endpoint: SSHEndpoint, said: [UInt8], ending: String?) -> SSHError {
-        let text = String(decoding: said, as: UTF8.self)
+    static func error(_ endpoint: SSHEndpoint, said text: String, ending: String?) -> SSHError {
         let kind = kinds.first { text.contains($0.text) }
-        var details = ConnectionProcess.sentence(text)
-        if details.isEmpty { details = ending ?? "it said nothing" }
+        let details = text.isEmpty ? ending ?? "it said nothing" : text
         var error = SSHError(
             kind?.code ?? .connectFailed, host: endpoint.label, operation: "log in",
             "\(endpoint.label): \(kind?.what ?? "no connection"); ssh: \(details)",
@@ -58,11 +56,11 @@ enum OpenSSHFailure {
     }
 
     static func tunnel(
-        _ endpoint: SSHEndpoint, _ operation: String, said: [UInt8]
+        _ endpoint: SSHEndpoint, _ operation: String, said text: String
     ) -> SSHError? {
-        let text = String(decoding: said, as: UTF8.self)
         let isProhibited = text.contains("administratively prohibited")
-        guard isProhibited || text.contains("open failed") || text.contains("forwarding failed")
+        // Over a shared connection `ssh` does not tell which of the two it is.
+        guard isProhibited || text.contains("open failed") || text.contains("forwarding")
         else { return nil }
         var failure = SSHError(
             isProhibited ? .forwardingProhibited : .portRefused, host: endpoint.label,
@@ -72,7 +70,8 @@ enum OpenSSHFailure {
                 : "\(endpoint.label): cannot \(operation)",
             remedy: isProhibited
                 ? "set AllowTcpForwarding to local in the host's sshd_config"
-                : "check that something listens there")
+                : "check that something listens there, and that the host's sshd allows "
+                    + "AllowTcpForwarding")
         failure.keepsSession = true
         return failure
     }

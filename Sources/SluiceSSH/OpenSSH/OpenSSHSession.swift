@@ -34,7 +34,7 @@ final class OpenSSHSession: ChannelSession {
                 endpoint, said: shell.said, ending: await shell.process.account(io))
         } catch let error as SSHError where error.code == .disconnected {
             throw OpenSSHFailure.error(
-                endpoint, said: shell?.said ?? [], ending: await shell?.process.account(io))
+                endpoint, said: shell?.said ?? "", ending: await shell?.process.account(io))
         }
     }
 
@@ -43,12 +43,12 @@ final class OpenSSHSession: ChannelSession {
     // MARK: Channels
 
     private func start(
-        _ operation: String, _ words: [String]
+        _ kind: ProcessChannel.Kind, _ operation: String, _ words: [String]
     ) throws(SSHError) -> ProcessChannel {
         do {
             let options = try OpenSSHControl.options(for: endpoint)
             return try ProcessChannel(
-                endpoint.sshProgram, options + words, io.reactor)
+                kind, endpoint.sshProgram, options + words, io.reactor)
         } catch {
             throw SSHError(
                 .connectFailed, host: label, operation: operation,
@@ -58,14 +58,15 @@ final class OpenSSHSession: ChannelSession {
     }
 
     func openShell(until deadline: ContinuousClock.Instant) async throws -> ProcessChannel {
-        try start("start a shell", ["--", endpoint.host, "exec /bin/sh"])
+        try start(.shell, "start a shell", ["--", endpoint.host, "exec /bin/sh"])
     }
 
     func openTunnel(
         to host: String, _ port: Int, until deadline: ContinuousClock.Instant
     ) async throws -> ProcessChannel {
         let place = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        return try start("connect to \(place) from the host", ["-W", place, "--", endpoint.host])
+        return try start(
+            .tunnel, "connect to \(place) from the host", ["-W", place, "--", endpoint.host])
     }
 
     func write(
@@ -120,13 +121,20 @@ final class OpenSSHSession: ChannelSession {
 
     func ending(of channel: ProcessChannel) async -> String {
         let account = await channel.process.account(io) ?? "it closed its output"
-        let said = ConnectionProcess.sentence(String(decoding: channel.said, as: UTF8.self))
-        return "the remote shell ended before the command reported its status, or ssh did: "
-            + account + (said.isEmpty ? "" : "; \(said)")
+        let said = channel.said
+        return "the connection or the remote shell ended before the command reported its status "
+            + "(ssh: \(account)\(said.isEmpty ? "" : "; \(said)"))"
     }
 
     func failure(ofTunnel channel: ProcessChannel, _ operation: String) async -> SSHError? {
-        OpenSSHFailure.tunnel(endpoint, operation, said: channel.said)
+        // Its last words are there once it has ended.
+        _ = await channel.process.account(io)
+        do {
+            while let count = try channel.read(1, into: &buffer), count > 0 {}
+        } catch {
+            return SSHError.disconnected(label, operation, error)
+        }
+        return OpenSSHFailure.tunnel(endpoint, operation, said: channel.said)
     }
 
     func wait(

@@ -6,81 +6,105 @@ import SystemPackage
 /// One process of the system's `ssh` as a channel: a shell on the host, or a connection from it.
 @safe
 final class ProcessChannel {
+    enum Kind { case shell, tunnel }
+
     let process: ConnectionProcess
-    private let streams: Int32
+    private let kind: Kind
+    private let input: Int32
+    private let output: Int32
     private let errors: Int32
-    /// Ready to be read when one of the two is ready for what is waited for.
+    /// Ready to be read when one of them is ready for what is waited for.
     let poll: Int32
     private var isOutputAtEnd = false
     private var areErrorsAtEnd = false
     /// The end of what came on standard error: `ssh` itself speaks there too.
-    private(set) var said: [UInt8] = []
+    private var errorText: [UInt8] = []
     private let reactor: IOReactor
 
     /// Throws `SystemError`.
-    init(_ program: String, _ arguments: [String], _ reactor: IOReactor) throws {
+    init(
+        _ kind: Kind, _ program: String, _ arguments: [String], _ reactor: IOReactor
+    ) throws {
+        self.kind = kind
         self.reactor = reactor
-        var pipe: [Int32] = [-1, -1]
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard unsafe socketpair(AF_UNIX, kind, 0, &pipe) == 0 else {
-            throw SystemError(number: errno)
-        }
-        errors = pipe[0]
-        poll = epoll_create1(Int32(EPOLL_CLOEXEC))
-        guard poll >= 0, fcntl(errors, F_SETFL, O_NONBLOCK) == 0 else {
-            let number = errno
-            for descriptor in [errors, pipe[1], poll] where descriptor >= 0 {
-                Glibc.close(descriptor)
-            }
-            throw SystemError(number: number)
-        }
+        var opened: [Int32] = []
         do {
-            (streams, process) = try ConnectionProcess.start(
+            // An output of its own: `ssh` closes that when the other side closes, and keeps its
+            // input open.
+            let (output, theirOutput) = try Self.pair(&opened)
+            let (errors, theirErrors) = try Self.pair(&opened)
+            (self.output, self.errors) = (output, errors)
+            poll = epoll_create1(Int32(EPOLL_CLOEXEC))
+            guard poll >= 0 else { throw SystemError(number: errno) }
+            opened.append(poll)
+            (input, process) = try ConnectionProcess.start(
                 program.contains("/") ? .path(FilePath(program)) : .name(program), arguments,
-                errors: pipe[1])
+                output: theirOutput, errors: theirErrors)
         } catch {
-            for descriptor in [errors, pipe[1], poll] { Glibc.close(descriptor) }
+            for descriptor in opened { Glibc.close(descriptor) }
             throw error
         }
-        add(streams)
-        add(errors)
+        for descriptor in [input, output, errors] { add(descriptor) }
+    }
+
+    private static func pair(_ opened: inout [Int32]) throws -> (ours: Int32, theirs: Int32) {
+        var pair: [Int32] = [-1, -1]
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard unsafe socketpair(AF_UNIX, kind, 0, &pair) == 0 else {
+            throw SystemError(number: errno)
+        }
+        opened += pair
+        guard fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 else { throw SystemError(number: errno) }
+        return (pair[0], pair[1])
     }
 
     deinit {
         process.end()
         reactor.forget(socket: poll)
-        for descriptor in [streams, errors, poll] { Glibc.close(descriptor) }
+        for descriptor in [input, output, errors, poll] { Glibc.close(descriptor) }
     }
 
     private func add(_ descriptor: Int32) {
+        let events = descriptor == input ? 0 : EPOLLIN.rawValue
         var event = unsafe epoll_event(
-            events: EPOLLIN.rawValue, data: epoll_data_t(u64: UInt64(descriptor)))
+            events: events, data: epoll_data_t(u64: UInt64(descriptor)))
         _ = unsafe epoll_ctl(poll, EPOLL_CTL_ADD, descriptor, &event)
     }
 
-    var isAtEnd: Bool { isOutputAtEnd && areErrorsAtEnd }
+    private func forget(_ descriptor: Int32) {
+        var event = unsafe epoll_event()
+        _ = unsafe epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, &event)
+    }
+
+    /// A tunnel is over when the other side has closed; `ssh` itself may stay for its input.
+    var isAtEnd: Bool { isOutputAtEnd && (areErrorsAtEnd || kind == .tunnel) }
 
     /// Whether the process has closed its output, read or not.
-    var isDead: Bool { isOutputAtEnd || TCPSocket.isDead(streams) }
+    var isDead: Bool { isOutputAtEnd || TCPSocket.isDead(output) }
+
+    /// What `ssh` itself said, without the marks of commands.
+    var said: String {
+        String(decoding: errorText, as: UTF8.self)
+            .split(whereSeparator: \.isNewline).filter { !$0.hasPrefix(ShellFrame.markPrefix) }
+            .joined(separator: "; ")
+    }
 
     /// Before a wait: whether it is also over once something can be written.
     func prepareToWait(isWriting: Bool) {
-        guard !isOutputAtEnd else { return }
-        var events = EPOLLIN.rawValue
-        if isWriting { events |= EPOLLOUT.rawValue }
+        let events = isWriting ? EPOLLOUT.rawValue : 0
         var event = unsafe epoll_event(
-            events: events, data: epoll_data_t(u64: UInt64(streams)))
-        _ = unsafe epoll_ctl(poll, EPOLL_CTL_MOD, streams, &event)
+            events: events, data: epoll_data_t(u64: UInt64(input)))
+        _ = unsafe epoll_ctl(poll, EPOLL_CTL_MOD, input, &event)
     }
 
     /// - Returns: 0 at the end, `nil` while nothing has come.
     func read(_ stream: Int32, into buffer: inout [UInt8]) throws(SystemError) -> Int? {
         if stream == 0 ? isOutputAtEnd : areErrorsAtEnd { return 0 }
-        let descriptor = stream == 0 ? streams : errors
+        let descriptor = stream == 0 ? output : errors
         while true {
             let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
             if count > 0 {
-                if stream != 0 { said = Array((said + buffer[..<count]).suffix(2000)) }
+                if stream != 0 { errorText = Array((errorText + buffer[..<count]).suffix(2000)) }
                 return count
             }
             if count < 0, errno == EINTR { continue }
@@ -88,8 +112,7 @@ final class ProcessChannel {
             // A process that died with input unread resets the connection, which ends it as well.
             if count < 0, errno != ECONNRESET { throw SystemError(number: errno) }
             if stream == 0 { isOutputAtEnd = true } else { areErrorsAtEnd = true }
-            var event = unsafe epoll_event()
-            _ = unsafe epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, &event)
+            forget(descriptor)
             return 0
         }
     }
@@ -98,13 +121,21 @@ final class ProcessChannel {
     func write(_ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
         while true {
             let count = unsafe bytes.withUnsafeBytes {
-                unsafe send(streams, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                unsafe send(input, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             if count >= 0 { return count }
             if errno == EAGAIN { return 0 }
-            guard errno == EINTR else { throw SystemError(number: errno) }
+            guard errno == EINTR else {
+                let number = errno
+                // It would wake every wait from now on.
+                forget(input)
+                throw SystemError(number: number)
+            }
         }
     }
 
-    func finishInput() { shutdown(streams, Int32(SHUT_WR)) }
+    func finishInput() {
+        shutdown(input, Int32(SHUT_WR))
+        forget(input)
+    }
 }

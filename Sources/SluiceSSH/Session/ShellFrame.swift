@@ -10,8 +10,11 @@ struct ShellFrame {
     init(_ script: String) {
         self.script = script
         var random = SystemRandomNumberGenerator()
-        nonce = "sluice-" + String(random.next(), radix: 36) + String(random.next(), radix: 36)
+        nonce =
+            Self.markPrefix + String(random.next(), radix: 36) + String(random.next(), radix: 36)
     }
+
+    static let markPrefix = "sluice-"
 
     /// Lets the shell find out once when it was started.
     static let introduction = """
