@@ -10,11 +10,12 @@ package final class SSHConnection: Sendable {
     private let uploads: SessionLane
     private let exchanges: SessionLane
 
-    package init(_ endpoint: SSHEndpoint) {
+    /// - Parameter secrets: shared by all connections of a run; `nil` where nobody is to be asked.
+    package init(_ endpoint: SSHEndpoint, secrets: SecretDesk? = nil) {
         self.endpoint = endpoint
-        commands = SessionLane(endpoint)
-        uploads = SessionLane(endpoint)
-        exchanges = SessionLane(endpoint)
+        commands = SessionLane(endpoint, secrets: secrets)
+        uploads = SessionLane(endpoint, secrets: secrets)
+        exchanges = SessionLane(endpoint, secrets: secrets)
     }
 
     /// Connects and logs in, so that later operations find the connection open.

@@ -6,14 +6,15 @@ package struct SSHEndpoint: Sendable, Hashable {
     package var host: String
     package var port: Int
     package var user: String
-    /// Private key files, in the order in which they are tried. Protected ones need ssh-agent.
+    /// Private key files, in the order in which they are tried.
     package var keyFiles: [String]
     /// Whether `keyFiles` are OpenSSH's defaults, of which a missing one is not worth a word.
     package var keyFilesAreDefaults: Bool
     /// Offer only the agent's keys that `keyFiles` name.
     package var identitiesOnly: Bool
     package var useAgent: Bool
-    /// The agent's socket; the default is SSH_AUTH_SOCK of this process.
+    /// The agent's socket as IdentityAgent names it: a path, `$VARIABLE`, `SSH_AUTH_SOCK`, `none`;
+    /// the default is SSH_AUTH_SOCK of this process.
     package var agentSocket: String?
     package var knownHostsFiles: [String]
     /// For everything from the name's lookup to the login, retries included.
@@ -22,6 +23,13 @@ package struct SSHEndpoint: Sendable, Hashable {
     package var hostKeyAlias: String?
     /// Hosts to go through, the nearest first.
     package var jumps: [SSHEndpoint]
+    /// User certificates; where there are none, those beside the key files (`KEY-cert.pub`).
+    package var certificateFiles: [String] = []
+    package var publicKeyAuthentication = true
+    package var passwordAuthentication = true
+    package var keyboardInteractiveAuthentication = true
+    /// The ways to log in by their names in SSH, in the order in which they are tried.
+    package var preferredAuthentications = SSHEndpoint.defaultAuthentications
 
     package init(
         host: String, port: Int = 22, user: String, keyFiles: [String]? = nil,
@@ -48,6 +56,11 @@ package struct SSHEndpoint: Sendable, Hashable {
         port == 22 ? "\(user)@\(host)" : "\(user)@\(host):\(port)"
     }
 
+    /// OpenSSH's PreferredAuthentications.
+    package static let defaultAuthentications = [
+        "gssapi-with-mic", "hostbased", "publickey", "keyboard-interactive", "password",
+    ]
+
     /// The key files that OpenSSH tries when none is named, in its order.
     package static func defaultKeyFiles(home: String? = nil) -> [String] {
         guard let home = home ?? environment("HOME") else { return [] }
@@ -60,7 +73,7 @@ package struct SSHEndpoint: Sendable, Hashable {
         return ["\(home)/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
     }
 
-    private static func environment(_ name: String) -> String? {
+    static func environment(_ name: String) -> String? {
         guard let value = unsafe getenv(name) else { return nil }
         return unsafe String(cString: value)
     }

@@ -185,6 +185,11 @@ final class SSHSession {
 
     // MARK: End
 
+    /// Ends the connection under whoever uses it just now; `close` is to follow.
+    func cutOff() {
+        if root.socket >= 0 { shutdown(root.socket, Int32(SHUT_RDWR)) }
+    }
+
     /// Ends the connection at once and frees everything, jump hosts' sessions too.
     func close() {
         unsafe shell = nil
