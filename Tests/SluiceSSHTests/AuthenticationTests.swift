@@ -42,7 +42,7 @@ extension LiveTests {
         }
 
         func count(_ text: String, in server: SSHServer) -> Int {
-            server.log.split(separator: "\n").filter { $0.contains(text) }.count
+            server.log.split(whereSeparator: \.isNewline).filter { $0.contains(text) }.count
         }
 
         // MARK: Protected key files
@@ -55,9 +55,9 @@ extension LiveTests {
             let server = try SSHServer()
             let path = server.directory + "/key"
             try SSHServer.key(
-                kind[0], at: path, passphrase: "open", options: Array(kind.dropFirst()))
+                kind[0], at: path, passphrase: "sesame", options: Array(kind.dropFirst()))
             try server.authorize(path + ".pub")
-            let person = ScriptedPerson(["wrong", "open"])
+            let person = ScriptedPerson(["wrong", "sesame"])
             let desk = SecretDesk(prompting: person)
             try await attempt(server.endpoint(keyFiles: [path]), desk)
             #expect(person.asked == ["passphrase 1", "passphrase 2"])
@@ -73,8 +73,8 @@ extension LiveTests {
         @Test func aStrangersKeyNeedsNoPassphrase() async throws {
             let server = try SSHServer()
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "open", options: ["-a", "1"])
-            let person = ScriptedPerson(["open"])
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            let person = ScriptedPerson(["sesame"])
             try await attempt(
                 server.endpoint(keyFiles: [path, server.clientKey]), SecretDesk(prompting: person))
             #expect(person.asked.isEmpty)
@@ -83,7 +83,7 @@ extension LiveTests {
         @Test func afterThreeWrongPassphrasesTheNextKey() async throws {
             let server = try SSHServer()
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "open", options: ["-a", "1"])
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
             try server.authorize(path + ".pub")
             let person = ScriptedPerson(["a", "b", "c"])
             try await attempt(
@@ -95,10 +95,10 @@ extension LiveTests {
         @Test func oneQuestionForManyHosts() async throws {
             let server = try SSHServer(options: ["MaxStartups 100"])
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "open", options: ["-a", "1"])
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
             try server.authorize(path + ".pub")
             let gate = Gate()
-            let person = ScriptedPerson(["open"], gate: gate)
+            let person = ScriptedPerson(["sesame"], gate: gate)
             let desk = SecretDesk(prompting: person)
             var endpoint = server.endpoint(keyFiles: [path])
             // Shorter than the person takes: that time does not count, for those either that wait
@@ -123,9 +123,9 @@ extension LiveTests {
         func cancelledInTheQuestion(_ isClosed: Bool) async throws {
             let server = try SSHServer()
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "open", options: ["-a", "1"])
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
             try server.authorize(path + ".pub")
-            let person = ScriptedPerson(["open"], gate: Gate())
+            let person = ScriptedPerson(["sesame"], gate: Gate())
             let connection = SSHConnection(
                 server.endpoint(keyFiles: [path]), secrets: SecretDesk(prompting: person))
             let work = Task { try await connection.run("echo in", deadline: .generous) }
@@ -347,8 +347,8 @@ extension LiveTests {
         @Test func aProtectedKeyWithACertificate() async throws {
             let server = try SSHServer(trustsAuthority: true)
             let path = try certified(["ecdsa"], by: server)
-            try tool(["ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "open", "-f", path])
-            let person = ScriptedPerson(["open"])
+            try tool(["ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "sesame", "-f", path])
+            let person = ScriptedPerson(["sesame"])
             try await attempt(
                 server.endpoint(keyFiles: [path]), SecretDesk(prompting: person))
             #expect(person.asked == ["passphrase 1"])

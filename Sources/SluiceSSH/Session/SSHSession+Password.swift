@@ -187,12 +187,13 @@ extension SSHSession {
             round.typed = typed
             return [typed]
         }
-        guard login.mayAsk else {
+        // All questions of one conversation are one try.
+        guard round.isAnswered ? login.hasPerson : login.mayAsk else {
             let texts = request.prompts.map { "«\($0.text)»" }.joined(separator: ", ")
             login.notes.append("the host asks \(texts), and there is nobody to answer")
             return nil
         }
-        login.questions += 1
+        if !round.isAnswered { login.questions += 1 }
         let label = endpoint.label
         let answers = try await ask(&login, until: deadline) {
             try await secrets.answers(
