@@ -315,11 +315,13 @@ extension LiveTests {
             return path
         }
 
-        @Test(arguments: [["ecdsa"], ["ecdsa", "-b", "384"], ["ecdsa", "-b", "521"]])
+        @Test(arguments: [
+            ["ed25519"], ["ecdsa"], ["ecdsa", "-b", "384"], ["ecdsa", "-b", "521"],
+        ])
         func certificate(_ kind: [String]) async throws {
             let server = try SSHServer(trustsAuthority: true)
             let path = try certified(kind, by: server)
-            let witness = "ECDSA-CERT \(try fingerprint(path + ".pub")) ID test-certificate"
+            let witness = "\(kind[0].uppercased())-CERT \(try fingerprint(path + ".pub")) ID test-certificate"
             // Beside the key; named; and in the agent.
             try await attempt(server.endpoint(keyFiles: [path]))
             #expect(count(witness, in: server) == 1, "\(server.log)")
@@ -355,7 +357,30 @@ extension LiveTests {
             #expect(count("ECDSA-CERT", in: server) == 1)
         }
 
+        /// By way of the jump link's callbacks, which share the session's memory.
+        @Test func aCertificateThroughAJumpHost() async throws {
+            let jump = try SSHServer()
+            let server = try SSHServer(trustsAuthority: true)
+            var endpoint = server.endpoint(keyFiles: [try certified(["ed25519"], by: server)])
+            endpoint.jumps = [jump.endpoint()]
+            for _ in 0..<5 { try await attempt(endpoint) }
+            #expect(count("ED25519-CERT", in: server) == 5)
+        }
+
         // MARK: What is not possible
+
+        @Test func aCertificateOfAnRSAKey() async throws {
+            let server = try SSHServer(trustsAuthority: true)
+            let path = try certified(["rsa", "-b", "2048"], by: server)
+            let failed = try await failure(server.endpoint(keyFiles: [path]))
+            #expect(failed.code == .authUnsupported)
+            #expect(failed.message.contains("ssh-rsa-cert-v01@openssh.com"), "\(failed)")
+            #expect(failed.remedy.contains("transport: openssh"))
+            // The plain key is tried as well.
+            try server.authorize(path + ".pub")
+            try await attempt(server.endpoint(keyFiles: [path]))
+            #expect(count("ssh2: RSA SHA256", in: server) >= 1, "\(server.log)")
+        }
 
         @Test func securityKey() async throws {
             let server = try SSHServer()

@@ -10,6 +10,9 @@ private final class SignRequest {
     var signature: [UInt8]?
     /// Nobody will sign: libssh2 is to forget the key, so that the next one can be tried.
     var isWithdrawn = false
+    let correction: CertificateSignature?
+
+    init(correction: CertificateSignature?) { self.correction = correction }
 }
 
 /// What a host said to a key.
@@ -28,7 +31,8 @@ extension SSHSession {
         let operation = "log in"
         let publicKey = try await credential.disclosed(io, until: deadline)
         let session = unsafe try pointer(operation)
-        let request = SignRequest()
+        let request = SignRequest(
+            correction: CertificateSignature(credential.certificate, user: endpoint.user))
         let offer = Credential.offer(publicKey, credential.certificate)
         while true {
             let result = unsafe Self.offer(offer, endpoint.user, session, request)
@@ -60,6 +64,15 @@ extension SSHSession {
     private static func offer(
         _ key: [UInt8], _ user: String, _ session: OpaquePointer, _ request: SignRequest
     ) -> Int32 {
+        if let correction = request.correction {
+            return correction.during { unsafe call(key, user, session, request) }
+        }
+        return unsafe call(key, user, session, request)
+    }
+
+    private static func call(
+        _ key: [UInt8], _ user: String, _ session: OpaquePointer, _ request: SignRequest
+    ) -> Int32 {
         var slot: UnsafeMutableRawPointer? = unsafe Unmanaged.passUnretained(request).toOpaque()
         return unsafe libssh2_userauth_publickey(
             session, user, key, key.count,
@@ -67,14 +80,16 @@ extension SSHSession {
                 guard let context = unsafe slot?.pointee, let data = unsafe data else { return -1 }
                 let request = unsafe Unmanaged<SignRequest>.fromOpaque(context)
                     .takeUnretainedValue()
-                guard let bytes = request.signature else {
+                guard let signed = request.signature else {
                     if request.isWithdrawn { return -1 }
                     request.data = unsafe Array(UnsafeBufferPointer(start: data, count: count))
                     return LIBSSH2_ERROR_EAGAIN
                 }
+                let bytes = request.correction?.standIn(for: signed) ?? signed
                 // libssh2 frees it.
                 guard let copy = unsafe malloc(bytes.count) else { return -1 }
                 unsafe copy.copyMemory(from: bytes, byteCount: bytes.count)
+                unsafe request.correction?.watch(copy)
                 unsafe signature?.pointee = copy.assumingMemoryBound(to: UInt8.self)
                 unsafe length?.pointee = bytes.count
                 return 0

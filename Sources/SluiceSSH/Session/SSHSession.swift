@@ -63,7 +63,7 @@ final class SSHSession {
 
     private func openTransport(until deadline: ContinuousClock.Instant) async throws {
         guard LibSSH2.status == 0,
-            let session = unsafe libssh2_session_init_ex(nil, nil, nil, nil)
+            let session = unsafe CertificateSignature.newSession()
         else {
             throw SSHError(
                 .handshake, host: endpoint.label, operation: "start libssh2",
