@@ -80,6 +80,29 @@ extension LiveTests {
             #expect(person.asked.isEmpty)
         }
 
+        /// As in OpenSSH, a private key that others may read is none.
+        @Test func aKeyFileThatIsOpenToOthers() async throws {
+            let server = try SSHServer()
+            unsafe chmod(server.clientKey, 0o640)
+            let exposed = try await failure(server.endpoint())
+            #expect(exposed.code == .noKeys)
+            #expect(exposed.message.contains("mode 0640"), "\(exposed)")
+            unsafe chmod(server.clientKey, 0o400)
+            try await attempt(server.endpoint())
+        }
+
+        /// On a build server: no answer is given that nobody gave, and none is asked for.
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func nobodyToAsk() async throws {
+            let server = try SSHServer(options: Self.keyboardOptions)
+            let user = try TemporaryUser()
+            let desk = SecretDesk(prompting: nil)
+            let refused = try await failure(server.endpoint(user: user.name), desk)
+            #expect(refused.code == .authRefused)
+            #expect(refused.remedy.contains("-k"), "\(refused)")
+            #expect(count("Failed keyboard-interactive", in: server) == 0, "\(server.log)")
+        }
+
         @Test func afterThreeWrongPassphrasesTheNextKey() async throws {
             let server = try SSHServer()
             let path = server.directory + "/key"
@@ -321,7 +344,8 @@ extension LiveTests {
         func certificate(_ kind: [String]) async throws {
             let server = try SSHServer(trustsAuthority: true)
             let path = try certified(kind, by: server)
-            let witness = "\(kind[0].uppercased())-CERT \(try fingerprint(path + ".pub")) ID test-certificate"
+            let witness =
+                "\(kind[0].uppercased())-CERT \(try fingerprint(path + ".pub")) ID test-certificate"
             // Beside the key; named; and in the agent.
             try await attempt(server.endpoint(keyFiles: [path]))
             #expect(count(witness, in: server) == 1, "\(server.log)")

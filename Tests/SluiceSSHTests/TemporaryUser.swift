@@ -23,7 +23,11 @@ final class TemporaryUser {
                 useradd --no-create-home --home-dir / --shell /bin/sh "$1"
                 [ -n "$stopped" ] || wait $nap
                 kill $nap
-                until userdel "$1" || [ $? -ne 8 ]; do sleep 0.1; done
+                tries=0
+                until userdel "$1" || [ $? -eq 6 ] || [ $tries -ge 100 ]; do
+                    tries=$((tries + 1))
+                    sleep 0.1
+                done
                 """, "sh", name,
             ])
         let limit = ContinuousClock.now + .seconds(20)

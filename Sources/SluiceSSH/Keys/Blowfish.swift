@@ -1,6 +1,5 @@
 // The Blowfish cipher as bcrypt uses it: with a key schedule that takes a salt, and run many times.
 
-
 /// The cipher's state: 18 subkeys, then four tables of 256 words.
 ///
 /// Pointers instead of arrays: a key derivation makes some 34 million table look-ups.

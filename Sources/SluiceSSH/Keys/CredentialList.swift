@@ -108,7 +108,8 @@ private struct KeySources {
         certificates.compactMap { credential(for: $0.certificate, source: $0.path) }
     }
 
-    mutating func agentKeys(identitiesOnly: Bool) -> (matching: [Credential], others: [Credential]) {
+    mutating func agentKeys(identitiesOnly: Bool) -> (matching: [Credential], others: [Credential])
+    {
         guard let agent else { return ([], []) }
         var blobs: Set<[UInt8]> = []
         for file in files {

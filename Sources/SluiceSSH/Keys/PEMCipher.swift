@@ -120,7 +120,8 @@ struct PEMCipher: Sendable {
             throw KeyFileProblem.unsupported("damaged: its length is not a multiple of 16")
         }
         // Padding that is wrong is what a wrong passphrase looks like.
-        return (try? AES._CBC.decrypt(sealed, using: key, iv: .init(ivBytes: vector))).map(Array.init)
+        return (try? AES._CBC.decrypt(sealed, using: key, iv: .init(ivBytes: vector))).map(
+            Array.init)
     }
 
     private static func openSSLKey(

@@ -1,10 +1,12 @@
 // Private key files: OpenSSH's own format and PEM, in clear or protected by a passphrase.
 import Crypto
+import Glibc
 
 /// Why a key file cannot be used.
 enum KeyFileProblem: Error, CustomStringConvertible {
     case missing
     case unreadable(String)
+    case exposed(mode: String)
     case publicOnly
     case unsupported(String)
 
@@ -12,6 +14,8 @@ enum KeyFileProblem: Error, CustomStringConvertible {
         switch self {
         case .missing: "no such file"
         case .unreadable(let why): "cannot be read: \(why)"
+        case .exposed(let mode):
+            "is open to other users (mode \(mode)) and therefore not used; chmod 600 it"
         case .publicOnly: "is a public key, and ssh-agent does not hold its private part"
         case .unsupported(let what): "is not a supported key (\(what))"
         }
@@ -42,8 +46,23 @@ struct PrivateKeyFile {
             self.init(beside, .unreadable("\(error)"))
             return
         }
-        self.init(
+        let file = PrivateKeyFile(
             text: String(decoding: bytes, as: UTF8.self), path: path, publicKeyBeside: beside)
+        if case .success = file.content, let mode = Self.openMode(of: path) {
+            self.init(file.publicKey, .exposed(mode: mode))
+        } else {
+            self = file
+        }
+    }
+
+    /// The file's mode if it is the user's own and others may read it, which OpenSSH does not
+    /// take either.
+    private static func openMode(of path: String) -> String? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_uid == getuid(),
+            status.st_mode & 0o077 != 0
+        else { return nil }
+        return "0" + String(status.st_mode & 0o777, radix: 8)
     }
 
     private init(_ publicKey: PublicKey?, _ problem: KeyFileProblem) {

@@ -19,6 +19,7 @@ struct LoginRecord {
     var mayAskPassword: Bool { asksForPasswords && mayAsk }
     /// Whether a person may still be asked at all.
     var mayAsk: Bool { hasPerson && questions < SecretDesk.attempts }
+    var hasTriedPassword = false
     /// The last password that was typed and refused.
     var refused: Secret?
     private let asksForPasswords: Bool
@@ -171,10 +172,22 @@ extension SSHSession {
         }
         return SSHError(
             hasNothing ? .noKeys : .authRefused, host: endpoint.label, operation: "log in", message,
-            remedy: hasNothing
-                ? "name a key file (--private-key, ansible_ssh_private_key_file), load one into "
-                    + "ssh-agent with ssh-add, or give a password with -k"
-                : "check the user name, and that one of these keys is in the user's "
-                    + "authorized_keys on the host")
+            remedy: remedy(for: login, hasNothing: hasNothing))
+    }
+
+    private func remedy(for login: LoginRecord, hasNothing: Bool) -> String {
+        let takesPasswords =
+            login.offered.map { $0.contains("password") || $0.contains("keyboard-interactive") }
+            ?? false
+        if login.hasTriedPassword {
+            return "check the user name and the password, or give a key (--private-key, ssh-add)"
+        }
+        let way = takesPasswords ? ", or give a password with -k" : ""
+        if hasNothing {
+            return "name a key file (--private-key, ansible_ssh_private_key_file) or load one "
+                + "into ssh-agent with ssh-add" + way
+        }
+        return "check the user name, and that one of these keys is in the user's "
+            + "authorized_keys on the host" + way
     }
 }

@@ -11,11 +11,13 @@ extension SSHSession {
         guard let secrets = io.secrets else { return false }
         if let given = login.givenPassword {
             if try await offer(password: given, until: deadline) { return true }
+            login.hasTriedPassword = true
             login.tried.append("the given password")
         }
         while let answer = try await askPassword(secrets, &login, until: deadline) {
             if try await offer(password: answer, until: deadline) { return true }
             login.refused = answer
+            login.hasTriedPassword = true
             login.tried.append("the password that was typed")
         }
         return false
@@ -101,13 +103,15 @@ extension SSHSession {
     func logInByKeyboard(
         _ login: inout LoginRecord, until deadline: ContinuousClock.Instant
     ) async throws -> Bool {
-        guard io.secrets != nil else { return false }
+        // An answer that nobody gives would be a failed try in the host's eyes.
+        guard login.givenPassword != nil || login.mayAsk else { return false }
         var given = login.givenPassword
         repeat {
             var round = KeyboardRound(given: given)
             if try await converse(&login, &round, until: deadline) { return true }
             if isDead { throw SSHError.disconnected(endpoint.label, "log in", nil) }
             login.refused = round.typed ?? login.refused
+            if round.isGivenUsed || round.isAnswered { login.hasTriedPassword = true }
             if round.isGivenUsed {
                 login.tried.append("the given password (keyboard-interactive)")
             } else if round.isAnswered {

@@ -33,7 +33,8 @@ struct SecretOptions: ParsableArguments {
             throw ValidationError("--ask-pass and --connection-password-file exclude each other.")
         }
         if askBecomePass, becomePasswordFile != nil {
-            throw ValidationError("--ask-become-pass and --become-password-file exclude each other.")
+            throw ValidationError(
+                "--ask-become-pass and --become-password-file exclude each other.")
         }
     }
 }
