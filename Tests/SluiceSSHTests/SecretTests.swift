@@ -68,6 +68,21 @@ import Testing
         #expect(person.asked == ["passphrase 1", "passphrase 1"])
     }
 
+    /// However leaving and coming fall together, whoever stays gets the key.
+    @Test func comingWhileOthersLeave() async throws {
+        let file = try sealedKey(passphrase: "correct")
+        for _ in 0..<50 {
+            let desk = SecretDesk(
+                prompting: ScriptedPerson([String](repeating: "correct", count: 9)))
+            let leaving = (0..<4).map { _ in Task { try await desk.key(of: file) } }
+            let staying = Task { try await desk.key(of: file) }
+            for task in leaving { task.cancel() }
+            let key = try await staying.value
+            #expect(key != nil)
+            for task in leaving { _ = await task.result }
+        }
+    }
+
     /// A terminal has room for one question.
     @Test func questionsComeOneByOne() async throws {
         let crowd = Crowd()

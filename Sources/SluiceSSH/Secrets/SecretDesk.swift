@@ -43,14 +43,20 @@ package actor SecretDesk {
     /// Throws what is wrong with the file, what kept the question from being asked, and
     /// `CancellationError`.
     func key(of file: SealedKey) async throws -> PrivateKey? {
-        let work: SharedWork<PrivateKey?>
-        if let known = keys[file.identity], !known.isAbandoned {
-            work = known
-        } else {
-            work = SharedWork { try await self.open(file) }
-            keys[file.identity] = work
+        while true {
+            let work: SharedWork<PrivateKey?>
+            if let known = keys[file.identity], !known.isAbandoned {
+                work = known
+            } else {
+                work = SharedWork { try await self.open(file) }
+                keys[file.identity] = work
+            }
+            do {
+                return try await work.value()
+            } catch is CancellationError where work.isAbandoned && !Task.isCancelled {
+                // The others left just when this one came.
+            }
         }
-        return try await work.value()
     }
 
     private func open(_ file: SealedKey) async throws -> PrivateKey? {
@@ -71,16 +77,22 @@ package actor SecretDesk {
     func password(
         for label: String, after refused: Secret?, attempt: Int
     ) async throws -> Secret? {
-        if let known = passwords[label], known !== refused { return known }
-        guard !declined.contains(label) else { return nil }
-        let work: SharedWork<Secret?>
-        if let known = questions[label], !known.isAbandoned {
-            work = known
-        } else {
-            work = SharedWork { try await self.askPassword(for: label, attempt) }
-            questions[label] = work
+        while true {
+            if let known = passwords[label], known !== refused { return known }
+            guard !declined.contains(label) else { return nil }
+            let work: SharedWork<Secret?>
+            if let known = questions[label], !known.isAbandoned {
+                work = known
+            } else {
+                work = SharedWork { try await self.askPassword(for: label, attempt) }
+                questions[label] = work
+            }
+            do {
+                return try await work.value()
+            } catch is CancellationError where work.isAbandoned && !Task.isCancelled {
+                // As above.
+            }
         }
-        return try await work.value()
     }
 
     private func askPassword(for label: String, _ attempt: Int) async throws -> Secret? {

@@ -28,7 +28,10 @@ final class SharedWork<Value: Sendable>: Sendable {
 
     /// Whether nobody waited any more before the work was done: whoever comes next begins it anew.
     var isAbandoned: Bool {
-        state.withLock { $0.result == nil && $0.task?.isCancelled == true }
+        state.withLock { state in
+            if case .success = state.result { return false }
+            return state.task?.isCancelled == true
+        }
     }
 
     /// Throws the work's error, or `CancellationError` as soon as the caller's task is cancelled.
