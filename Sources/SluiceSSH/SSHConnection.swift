@@ -10,11 +10,15 @@ package final class SSHConnection: Sendable {
     private let uploads: SessionLane
     private let exchanges: SessionLane
 
-    package init(_ endpoint: SSHEndpoint, interaction: SSHInteraction = SSHInteraction()) {
+    /// - Parameter secrets: shared by all connections of a run; `nil` where nobody is to be asked.
+    package init(
+        _ endpoint: SSHEndpoint, interaction: SSHInteraction = SSHInteraction(),
+        secrets: SecretDesk? = nil
+    ) {
         self.endpoint = endpoint
-        commands = SessionLane(endpoint, interaction)
-        uploads = SessionLane(endpoint, interaction)
-        exchanges = SessionLane(endpoint, interaction)
+        commands = SessionLane(endpoint, interaction, secrets)
+        uploads = SessionLane(endpoint, interaction, secrets)
+        exchanges = SessionLane(endpoint, interaction, secrets)
     }
 
     /// Connects and logs in, so that later operations find the connection open.

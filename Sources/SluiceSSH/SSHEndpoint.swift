@@ -6,14 +6,15 @@ package struct SSHEndpoint: Sendable, Hashable {
     package var host: String
     package var port: Int
     package var user: String
-    /// Private key files, in the order in which they are tried. Protected ones need ssh-agent.
+    /// Private key files, in the order in which they are tried.
     package var keyFiles: [String]
     /// Whether `keyFiles` are OpenSSH's defaults, of which a missing one is not worth a word.
     package var keyFilesAreDefaults: Bool
     /// Offer only the agent's keys that `keyFiles` name.
     package var identitiesOnly: Bool
     package var useAgent: Bool
-    /// The agent's socket; the default is SSH_AUTH_SOCK of this process.
+    /// The agent's socket as IdentityAgent names it: a path, `$VARIABLE`, `SSH_AUTH_SOCK`, `none`;
+    /// the default is SSH_AUTH_SOCK of this process.
     package var agentSocket: String?
     /// The user's files; new keys go into the first.
     package var knownHostsFiles: [String]
@@ -48,6 +49,13 @@ package struct SSHEndpoint: Sendable, Hashable {
     /// For `Transport.openssh`, which reads its own configuration: what goes before that, each as
     /// `Option=value`.
     package var sshOptions: [String] = []
+    /// User certificates; where there are none, those beside the key files (`KEY-cert.pub`).
+    package var certificateFiles: [String] = []
+    package var publicKeyAuthentication = true
+    package var passwordAuthentication = true
+    package var keyboardInteractiveAuthentication = true
+    /// The ways to log in by their names in SSH, in the order in which they are tried.
+    package var preferredAuthentications = SSHEndpoint.defaultAuthentications
 
     /// What carries the connection.
     package enum Transport: String, Sendable, Hashable {
@@ -114,6 +122,11 @@ package struct SSHEndpoint: Sendable, Hashable {
         port == 22 ? "\(user)@\(host)" : "\(user)@\(host):\(port)"
     }
 
+    /// OpenSSH's PreferredAuthentications.
+    package static let defaultAuthentications = [
+        "gssapi-with-mic", "hostbased", "publickey", "keyboard-interactive", "password",
+    ]
+
     /// The key files that OpenSSH tries when none is named, in its order.
     package static func defaultKeyFiles(home: String? = nil) -> [String] {
         guard let home = home ?? environment("HOME") else { return [] }
@@ -126,7 +139,7 @@ package struct SSHEndpoint: Sendable, Hashable {
         return ["\(home)/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
     }
 
-    private static func environment(_ name: String) -> String? {
+    static func environment(_ name: String) -> String? {
         guard let value = unsafe getenv(name) else { return nil }
         return unsafe String(cString: value)
     }

@@ -18,6 +18,8 @@ package struct SSHError: SluiceFailure {
         package static let hostKeyUnsupported = Code("host-key-unsupported")
         package static let authRefused = Code("auth-refused")
         package static let noKeys = Code("no-keys")
+        /// The host or the key wants what libssh2 has no means for.
+        package static let authUnsupported = Code("auth-unsupported")
         package static let agent = Code("agent")
         package static let keyFile = Code("key-file")
         package static let channel = Code("channel")

@@ -20,22 +20,22 @@ actor SessionLane {
         unsafe reactor.asUnownedSerialExecutor()
     }
 
-    init(_ endpoint: SSHEndpoint, _ interaction: SSHInteraction) {
+    init(_ endpoint: SSHEndpoint, _ interaction: SSHInteraction, _ secrets: SecretDesk?) {
         self.endpoint = endpoint
         self.interaction = interaction
         let reactor = IOReactor.next()
         self.reactor = reactor
-        io = IOContext(reactor: reactor, host: endpoint.label)
+        io = IOContext(reactor: reactor, host: endpoint.label, secrets: secrets)
     }
 
     func connect(until deadline: ContinuousClock.Instant) async throws {
-        try await perform("connect", until: deadline) { _ in }
+        try await perform("connect", until: deadline) { _, _ in }
     }
 
     func run(
         _ script: String, outputLimit: Int, until deadline: ContinuousClock.Instant
     ) async throws -> CommandResult {
-        try await perform("run a command", until: deadline) { session in
+        try await perform("run a command", until: deadline) { session, deadline in
             try await session.run(script, outputLimit: outputLimit, until: deadline)
         }
     }
@@ -45,7 +45,7 @@ actor SessionLane {
         until deadline: ContinuousClock.Instant, progress: @escaping @Sendable (Int64) -> Void
     ) async throws -> CommandResult {
         let file = try LocalFile(path, for: endpoint.label)
-        return try await perform("upload \(path)", until: deadline) { session in
+        return try await perform("upload \(path)", until: deadline) { session, deadline in
             file.rewind()
             return try await session.upload(
                 file, to: script, outputLimit: outputLimit, until: deadline, progress: progress)
@@ -56,7 +56,7 @@ actor SessionLane {
         host: String, port: Int, request: [UInt8], maxResponse: Int,
         wantsMore: @Sendable (ArraySlice<UInt8>) -> Bool, until deadline: ContinuousClock.Instant
     ) async throws -> [UInt8] {
-        try await perform("exchange", until: deadline) { session in
+        try await perform("exchange", until: deadline) { session, deadline in
             try await session.exchange(
                 host: host, port: port, request: request, maxResponse: maxResponse,
                 wantsMore: wantsMore, until: deadline)
@@ -78,8 +78,9 @@ actor SessionLane {
 
     private func perform<Value>(
         _ operation: String, until deadline: ContinuousClock.Instant,
-        _ body: (any HostSession) async throws -> Value
+        _ body: (any HostSession, ContinuousClock.Instant) async throws -> Value
     ) async throws -> Value {
+        let asked = QuestionClock.shared.total
         try await lock(operation, until: deadline)
         defer {
             if io.isInterrupted { discard() }
@@ -89,7 +90,9 @@ actor SessionLane {
         while true {
             let (session, isFresh) = try await current(operation, until: deadline)
             do {
-                let value = try await body(session)
+                // A person's time to answer is not the operation's.
+                let value = try await body(
+                    session, deadline + (QuestionClock.shared.total - asked))
                 if let result = value as? CommandResult, case .unknown = result.exit { discard() }
                 return value
             } catch let error as SSHError where error.keepsSession {
@@ -213,9 +216,18 @@ actor SessionLane {
             isBusy = true
             return
         }
-        let id = reactor.reserve()
+        var id = reactor.reserve()
         queue.append(id)
-        let wake = await reactor.wait(id, until: deadline)
+        let asked = QuestionClock.shared.total
+        var wake = await reactor.wait(id, until: deadline)
+        while wake == .timedOut, let place = queue.firstIndex(of: id) {
+            // The operation in hand may be logging in, and somebody is asked for a passphrase.
+            let extended = deadline + (QuestionClock.shared.total - asked)
+            guard ContinuousClock.now < extended else { break }
+            id = reactor.reserve()
+            queue[place] = id
+            wake = await reactor.wait(id, until: extended)
+        }
         if granted == id {
             granted = nil
             if wake == .ready { return }

@@ -116,7 +116,8 @@ extension LiveTests {
                 try await connection.run("echo in", deadline: .generous).stdout == "in\n")
             await connection.close()
             for line in [
-                "kex: algorithm: ecdh-sha2-nistp384", "kex: host key algorithm: ecdsa-sha2-nistp256",
+                "kex: algorithm: ecdh-sha2-nistp384",
+                "kex: host key algorithm: ecdsa-sha2-nistp256",
                 "server->client cipher: aes256-ctr MAC: hmac-sha2-512",
                 "client->server cipher: aes256-ctr MAC: hmac-sha2-512",
             ] { #expect(server.log.contains(line), "\(line)") }

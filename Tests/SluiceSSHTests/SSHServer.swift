@@ -64,12 +64,19 @@ final class SSHServer {
     var knownHosts: String { directory + "/known_hosts" }
     static let user = NSUserName()
 
-    init(hostKeys: [String] = ["ed25519"], options: [String] = []) throws {
+    /// - Parameter trustsAuthority: that a user certificate of the key `authority` lets in.
+    init(
+        hostKeys: [String] = ["ed25519"], options: [String] = [], trustsAuthority: Bool = false
+    ) throws {
         directory = try Self.temporaryDirectory()
         try Self.key("ed25519", at: directory + "/client")
         try FileManager.default.copyItem(
             atPath: directory + "/client.pub", toPath: directory + "/authorized_keys")
         var lines = options
+        if trustsAuthority {
+            try Self.key("ed25519", at: directory + "/authority")
+            lines.append("TrustedUserCAKeys \(directory)/authority.pub")
+        }
         for type in hostKeys {
             let file = directory + "/host_" + type
             try Self.key(type, at: file)
@@ -78,7 +85,7 @@ final class SSHServer {
         lines += [
             "ListenAddress 127.0.0.1", "PidFile none", "StrictModes no",
             "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
-            "KbdInteractiveAuthentication no", "PrintMotd no",
+            "KbdInteractiveAuthentication no", "PrintMotd no", "LogLevel VERBOSE",
             "AuthorizedKeysFile \(directory)/authorized_keys",
             // The start-up files of whoever runs the tests are no part of them.
             "SetEnv HOME=\(directory)",
@@ -141,17 +148,17 @@ final class SSHServer {
 
     func endpoint(
         keyFiles: [String]? = nil, knownHosts: String? = nil, agent: String? = nil,
-        host: String = "127.0.0.1", alias: String? = nil
+        host: String = "127.0.0.1", alias: String? = nil, user: String = SSHServer.user
     ) -> SSHEndpoint {
         var endpoint = SSHEndpoint(
-            host: host, port: port, user: Self.user, keyFiles: keyFiles ?? [clientKey],
+            host: host, port: port, user: user, keyFiles: keyFiles ?? [clientKey],
             useAgent: agent != nil, agentSocket: agent,
             knownHostsFiles: [knownHosts ?? self.knownHosts], hostKeyAlias: alias)
         guard Self.usesOpenSSH else { return endpoint }
         endpoint.transport = .openssh
         endpoint.sshOptions =
             [
-                "Port=\(port)", "User=\(Self.user)", "IdentitiesOnly=yes",
+                "Port=\(port)", "User=\(user)", "IdentitiesOnly=yes",
                 "IdentityAgent=\(agent ?? "none")", "GlobalKnownHostsFile=/dev/null",
                 "UserKnownHostsFile=\(knownHosts ?? self.knownHosts)",
             ] + endpoint.keyFiles.map { "IdentityFile=\($0)" }
@@ -161,7 +168,6 @@ final class SSHServer {
     /// The same tests run once more through the system's `ssh`.
     static let usesOpenSSH =
         ProcessInfo.processInfo.environment["SLUICE_TEST_TRANSPORT"] == "openssh"
-
 
     func write(_ text: String, to name: String) throws -> String {
         let path = directory + "/" + name

@@ -26,6 +26,20 @@ final class PseudoTerminal: Sendable {
         try #require(count == 1)
     }
 
+    /// Types a line, with Enter.
+    func type(_ line: String) throws {
+        let bytes = Array((line + "\r").utf8)
+        let count = unsafe write(master, bytes, bytes.count)
+        try #require(count == bytes.count)
+    }
+
+    /// Whether what is typed is shown.
+    var isEchoing: Bool {
+        var modes = termios()
+        let isKnown = unsafe tcgetattr(master, &modes) == 0
+        return isKnown && modes.c_lflag & tcflag_t(ECHO) != 0
+    }
+
     enum Key: UInt8 {
         case controlC = 0x03
         case y = 0x79

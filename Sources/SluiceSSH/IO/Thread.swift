@@ -26,3 +26,16 @@ func startThread(named name: String, _ run: @escaping @Sendable () -> Void) -> I
     pthread_detach(thread)
     return 0
 }
+
+/// Runs what takes long and does not wait on a thread of its own, so that neither a reactor nor
+/// Swift's own few threads are held up.
+func onThread<Value: Sendable>(
+    named name: String, _ body: @escaping @Sendable () throws -> Value
+) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        let status = startThread(named: name) {
+            continuation.resume(with: Result { try body() })
+        }
+        if status != 0 { continuation.resume(throwing: SystemError(number: status)) }
+    }
+}

@@ -16,6 +16,20 @@ struct AgentClient: Sendable {
 
     static let signRSA512: Int = 4
 
+    /// The socket that a setting names, as in OpenSSH's IdentityAgent: a path, `$VARIABLE`,
+    /// `SSH_AUTH_SOCK`, or `none`; nil where there is no agent.
+    static func path(of setting: String?) -> String? {
+        guard let setting, setting != "none" else { return nil }
+        let path =
+            setting == "SSH_AUTH_SOCK"
+            ? SSHEndpoint.environment(setting)
+            : setting.hasPrefix("$")
+                ? SSHEndpoint.environment(String(setting.dropFirst())) : setting
+        guard let path, !path.isEmpty else { return nil }
+        guard path.hasPrefix("~/"), let home = SSHEndpoint.environment("HOME") else { return path }
+        return home + path.dropFirst()
+    }
+
     /// Throws an `SSHError` with the code `agent`.
     func identities(_ io: IOContext, until deadline: ContinuousClock.Instant) async throws
         -> [AgentIdentity]

@@ -27,4 +27,10 @@ struct PublicKey: Hashable, Sendable {
         }
         self.init(blob: Array(data))
     }
+
+    /// Nil where there is no such file, or no key in it.
+    init?(publicKeyFile path: String) {
+        guard let bytes = try? readSmallFile(path, limit: 1 << 20) else { return nil }
+        self.init(publicKeyLine: String(decoding: bytes, as: UTF8.self))
+    }
 }

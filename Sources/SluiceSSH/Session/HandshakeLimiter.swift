@@ -32,27 +32,48 @@ final class HandshakeLimiter: Sendable {
     func acquire(
         _ address: String, _ io: IOContext, until deadline: ContinuousClock.Instant
     ) async throws {
-        let id: UInt64? = state.withLock { state in
+        var id: UInt64? = state.withLock { state in
             if take(address, &state) { return nil }
             let id = io.reactor.reserve()
             state.queue.append(Waiting(id: id, reactor: io.reactor, address: address))
             return id
         }
-        guard let id else { return }
-        do {
-            try await io.wait(id, until: deadline, "wait for a free login slot")
-        } catch {
-            let queued = state.withLock { state in
-                guard let index = state.queue.firstIndex(where: { $0.id == id }) else {
-                    return false
-                }
-                state.queue.remove(at: index)
-                return true
+        while let waiting = id {
+            do {
+                return try await io.wait(waiting, until: deadline, "wait for a free login slot")
+            } catch let error as SSHError
+                where error.code == .timedOut && ContinuousClock.now < io.extended(deadline)
+            {
+                // A person is being asked by those who have the places.
+                id = renew(waiting, io)
+            } catch {
+                abandon(waiting, address)
+                throw error
             }
-            // The place was given just when the wait ended otherwise.
-            if !queued { release(address) }
-            throw error
         }
+    }
+
+    /// Waits on at the same place; nil where the turn has come just now.
+    private func renew(_ id: UInt64, _ io: IOContext) -> UInt64? {
+        state.withLock { state in
+            guard let index = state.queue.firstIndex(where: { $0.id == id }) else { return nil }
+            let new = io.reactor.reserve()
+            state.queue[index] = Waiting(
+                id: new, reactor: io.reactor, address: state.queue[index].address)
+            return new
+        }
+    }
+
+    private func abandon(_ id: UInt64, _ address: String) {
+        let queued = state.withLock { state in
+            guard let index = state.queue.firstIndex(where: { $0.id == id }) else {
+                return false
+            }
+            state.queue.remove(at: index)
+            return true
+        }
+        // The place was given just when the wait ended otherwise.
+        if !queued { release(address) }
     }
 
     func release(_ address: String) {

@@ -1,120 +1,193 @@
 import CLibSSH2
 import Glibc
 
-/// The bridge between libssh2's signing callback, which must not wait, and a signer that does.
-///
-/// The callback leaves the data here and answers EAGAIN; the login is called again once the
-/// signature is here too.
-private final class SignRequest {
-    var data: [UInt8]?
-    var signature: [UInt8]?
+/// What a login has tried so far.
+struct LoginRecord {
+    var tried: [String] = []
+    var notes: [String] = []
+    /// What libssh2 has no means for, and OpenSSH has.
+    var beyond: [String] = []
+    /// The ways in that the host offers; nil while it was not asked.
+    var offered: [String]?
+    /// Tried once in each way that takes passwords.
+    var givenPassword: Secret?
+    /// Put to a person, over all ways in.
+    var questions = 0
+    /// Whether a person is there and has not refused to answer.
+    var hasPerson: Bool
+    /// Whether a person may still be asked for a password.
+    var mayAskPassword: Bool { asksForPasswords && mayAsk }
+    /// Whether a person may still be asked at all.
+    var mayAsk: Bool { hasPerson && questions < SecretDesk.attempts }
+    var hasTriedPassword = false
+    /// The last password that was typed and refused.
+    var refused: Secret?
+    private let asksForPasswords: Bool
+
+    init(_ list: CredentialList, _ secrets: SecretDesk?, givenPassword: Secret?) {
+        (notes, beyond) = (list.notes, list.beyond)
+        self.givenPassword = givenPassword
+        hasPerson = secrets?.canAsk ?? false
+        asksForPasswords = secrets?.asksForPasswords ?? false
+    }
+
+    func offers(_ method: String) -> Bool { offered?.contains(method) ?? true }
 }
 
 extension SSHSession {
-    /// Tries the keys in order; throws an `SSHError` that says what was tried.
+    /// Tries the ways in, in the order of the endpoint's preferences as OpenSSH does; throws an
+    /// `SSHError` that says what was tried.
     func authenticate(
         with list: CredentialList, until deadline: ContinuousClock.Instant
     ) async throws {
-        guard !list.credentials.isEmpty else {
-            throw SSHError(
-                .noKeys, host: endpoint.label, operation: "log in",
-                "\(endpoint.label): there is no key to log in with" + Self.suffix(list.notes),
-                remedy: "name a key file (--private-key, ansible_ssh_private_key_file) or load "
-                    + "one into ssh-agent with ssh-add")
+        let takesPasswords =
+            endpoint.passwordAuthentication || endpoint.keyboardInteractiveAuthentication
+        let isAsked = takesPasswords && (io.secrets?.canAsk ?? false)
+        let given = io.hasPassword(for: endpoint) ? io.secrets?.password : nil
+        var login = LoginRecord(list, io.secrets, givenPassword: given)
+        let asked = QuestionClock.shared.total
+        do {
+            // Asked first, as OpenSSH does, the host counts no try for it. Where keys are all that
+            // there is, they need no such look, and every login is a round trip faster.
+            if list.credentials.isEmpty || given != nil || isAsked {
+                login.offered = try await methods(until: deadline)
+                if isAuthenticated { return }
+            }
+            for method in endpoint.preferredAuthentications where login.offers(method) {
+                if try await logIn(by: method, list, &login, until: deadline) { return }
+            }
+            if login.offered == nil { login.offered = try await methods(until: deadline) }
+        } catch var error as SSHError where error.code == .disconnected {
+            // A host's patience with a login (LoginGraceTime) may be shorter than a person's.
+            if QuestionClock.shared.total - asked > .seconds(20) {
+                error.isWorthRetry = true
+                throw error
+            }
+            // Too many tries, or a server that does not want this user at all.
+            login.notes.append("the host closed the connection")
         }
-        var tried: [String] = []
-        var notes = list.notes
+        throw refusal(of: login, list)
+    }
+
+    private func logIn(
+        by method: String, _ list: CredentialList, _ login: inout LoginRecord,
+        until deadline: ContinuousClock.Instant
+    ) async throws -> Bool {
+        switch method {
+        case "publickey" where endpoint.publicKeyAuthentication:
+            try await logIn(with: list, &login, until: deadline)
+        case "keyboard-interactive" where endpoint.keyboardInteractiveAuthentication:
+            try await logInByKeyboard(&login, until: deadline)
+        case "password" where endpoint.passwordAuthentication:
+            try await logInWithPassword(&login, until: deadline)
+        default: false
+        }
+    }
+
+    private func logIn(
+        with list: CredentialList, _ login: inout LoginRecord,
+        until deadline: ContinuousClock.Instant
+    ) async throws -> Bool {
         for credential in list.credentials {
             do {
-                if try await logIn(with: credential, until: deadline) { return }
-                tried.append(credential.description)
+                login.tried.append(credential.description)
+                switch try await logIn(with: credential, until: deadline) {
+                case .accepted: return true
+                case .refused: continue
+                case .insufficient:
+                    login.offered = try await methods(until: deadline)
+                    if !login.offers("publickey") {
+                        login.notes.append("\(credential.source) was accepted, but not alone")
+                        return false
+                    }
+                }
+            } catch let problem as CredentialProblem {
+                login.tried.removeLast()
+                login.notes.append("\(credential.source): \(problem)")
             } catch let error as SSHError where error.code == .agent {
-                notes.append("\(credential.source): \(error.cause.map { "\($0)" } ?? "no answer")")
-            } catch let error as SSHError where error.code == .disconnected {
-                // Too many tries, or a server that does not want this user at all.
-                tried.append(credential.description)
-                throw refused(tried, notes + ["the host closed the connection"], nil)
+                login.tried.removeLast()
+                login.notes.append(
+                    "\(credential.source): \(error.cause.map { "\($0)" } ?? "no answer")")
             }
         }
-        throw refused(tried, notes, try await methods(until: deadline))
+        return false
     }
 
-    private static func suffix(_ notes: [String]) -> String {
-        notes.isEmpty ? "" : " (" + notes.joined(separator: "; ") + ")"
+    // MARK: What the host offers
+
+    private var isAuthenticated: Bool {
+        guard let session = unsafe try? pointer("log in") else { return false }
+        return unsafe libssh2_userauth_authenticated(session) != 0
     }
 
-    private func refused(_ tried: [String], _ notes: [String], _ methods: String?) -> SSHError {
-        var message = "\(endpoint.label): the host refused the login"
-        if !tried.isEmpty { message += "; tried: \(tried.joined(separator: ", "))" }
-        message += Self.suffix(notes)
-        if let methods { message += "; the host accepts: \(methods)" }
-        return SSHError(
-            .authRefused, host: endpoint.label, operation: "log in", message,
-            remedy: "check the user name, and that one of these keys is in the user's "
-                + "authorized_keys on the host")
-    }
-
-    /// True if the key let the user in, false if it was refused.
-    private func logIn(
-        with credential: Credential, until deadline: ContinuousClock.Instant
-    ) async throws -> Bool {
-        let operation = "log in"
-        let session = unsafe try pointer(operation)
-        let request = SignRequest()
-        let offer = credential.offer
-        while true {
-            let result = unsafe Self.offer(offer, endpoint.user, session, request)
-            switch result {
-            case 0: return true
-            case LIBSSH2_ERROR_EAGAIN:
-                if let data = request.data, request.signature == nil {
-                    request.signature = try await credential.sign(data, io, until: deadline)
-                    _ = unsafe try pointer(operation)
-                } else {
-                    try await wait(operation, deadline)
-                }
-            case LIBSSH2_ERROR_AUTHENTICATION_FAILED, LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED:
-                return false
-            default: throw failure(operation, result)
-            }
-        }
-    }
-
-    private static func offer(
-        _ key: [UInt8], _ user: String, _ session: OpaquePointer, _ request: SignRequest
-    ) -> Int32 {
-        var slot: UnsafeMutableRawPointer? = unsafe Unmanaged.passUnretained(request).toOpaque()
-        return unsafe libssh2_userauth_publickey(
-            session, user, key, key.count,
-            { _, signature, length, data, count, slot in
-                guard let context = unsafe slot?.pointee, let data = unsafe data else { return -1 }
-                let request = unsafe Unmanaged<SignRequest>.fromOpaque(context)
-                    .takeUnretainedValue()
-                guard let bytes = request.signature else {
-                    request.data = unsafe Array(UnsafeBufferPointer(start: data, count: count))
-                    return LIBSSH2_ERROR_EAGAIN
-                }
-                // libssh2 frees it.
-                guard let copy = unsafe malloc(bytes.count) else { return -1 }
-                unsafe copy.copyMemory(from: bytes, byteCount: bytes.count)
-                unsafe signature?.pointee = copy.assumingMemoryBound(to: UInt8.self)
-                unsafe length?.pointee = bytes.count
-                return 0
-            }, &slot)
-    }
-
-    /// The login methods that the host names, for the message; nil where it does not say.
-    private func methods(until deadline: ContinuousClock.Instant) async throws -> String? {
+    /// The ways in that the host names; nil where it does not say.
+    private func methods(until deadline: ContinuousClock.Instant) async throws -> [String]? {
         let operation = "log in"
         let user = endpoint.user
         while true {
             let session = unsafe try pointer(operation)
             let list = unsafe libssh2_userauth_list(session, user, UInt32(user.utf8.count))
-            if let list = unsafe list { return unsafe String(cString: list) }
+            if let list = unsafe list {
+                let text = unsafe String(cString: list)
+                return text.split(separator: ",").map(String.init)
+            }
             guard unsafe libssh2_session_last_errno(session) == LIBSSH2_ERROR_EAGAIN else {
+                if isDead { throw SSHError.disconnected(endpoint.label, operation, nil) }
                 return nil
             }
             try await wait(operation, deadline)
         }
+    }
+
+    // MARK: Refusal
+
+    /// What OpenSSH's client can do and libssh2 can't, by its name in SSH.
+    private static let beyondMethods = [
+        "gssapi-with-mic": "GSSAPI (Kerberos)", "gssapi-keyex": "GSSAPI (Kerberos)",
+        "hostbased": "host-based logins",
+    ]
+
+    private func refusal(of login: LoginRecord, _ list: CredentialList) -> SSHError {
+        let ways = (login.offered ?? []).compactMap { Self.beyondMethods[$0] }
+        let own = ["publickey", "keyboard-interactive", "password"]
+        let isBeyond = login.offered.map { Set($0).isDisjoint(with: own) } ?? false
+        let hasNothing = login.tried.isEmpty && list.credentials.isEmpty
+        var beyond = login.beyond
+        if isBeyond { beyond += Array(Set(ways)).sorted() }
+        var message = "\(endpoint.label): "
+        message +=
+            hasNothing && !isBeyond
+            ? "there is no key to log in with" : "the host refused the login"
+        if !login.tried.isEmpty { message += "; tried: \(login.tried.joined(separator: ", "))" }
+        if !login.notes.isEmpty { message += " (" + login.notes.joined(separator: "; ") + ")" }
+        if let offered = login.offered {
+            message += "; the host accepts: \(offered.joined(separator: ","))"
+        }
+        guard beyond.isEmpty else {
+            message += "; not possible with libssh2: \(beyond.joined(separator: ", "))"
+            return SSHError(
+                .authUnsupported, host: endpoint.label, operation: "log in", message,
+                remedy: "set 'transport: openssh' in the playbook, which logs in with the ssh "
+                    + "program; or give the user a plain key (ssh-keygen -t ed25519)")
+        }
+        return SSHError(
+            hasNothing ? .noKeys : .authRefused, host: endpoint.label, operation: "log in", message,
+            remedy: remedy(for: login, hasNothing: hasNothing))
+    }
+
+    private func remedy(for login: LoginRecord, hasNothing: Bool) -> String {
+        let takesPasswords =
+            login.offered.map { $0.contains("password") || $0.contains("keyboard-interactive") }
+            ?? false
+        if login.hasTriedPassword {
+            return "check the user name and the password, or give a key (--private-key, ssh-add)"
+        }
+        let way = takesPasswords ? ", or give a password with -k" : ""
+        if hasNothing {
+            return "name a key file (--private-key, ansible_ssh_private_key_file) or load one "
+                + "into ssh-agent with ssh-add" + way
+        }
+        return "check the user name, and that one of these keys is in the user's "
+            + "authorized_keys on the host" + way
     }
 }

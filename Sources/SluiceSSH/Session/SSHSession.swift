@@ -69,7 +69,7 @@ final class SSHSession: ChannelSession {
 
     private func openTransport(until deadline: ContinuousClock.Instant) async throws {
         guard LibSSH2.status == 0,
-            let session = unsafe libssh2_session_init_ex(nil, nil, nil, nil)
+            let session = unsafe CertificateSignature.newSession()
         else {
             throw SSHError(
                 .handshake, host: endpoint.label, operation: "start libssh2",
@@ -229,6 +229,11 @@ final class SSHSession: ChannelSession {
     }
 
     // MARK: End
+
+    /// Ends the connection under whoever uses it just now; `close` is to follow.
+    func cutOff() {
+        if root.socket >= 0 { shutdown(root.socket, Int32(SHUT_RDWR)) }
+    }
 
     /// Ends the connection at once and frees everything, jump hosts' sessions too.
     func close() {

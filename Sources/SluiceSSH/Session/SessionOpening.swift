@@ -13,6 +13,8 @@ enum SessionOpening {
         until deadline: ContinuousClock.Instant
     ) async throws -> any HostSession {
         let deadline = min(deadline, ContinuousClock.now + endpoint.connectTimeout)
+        io.beginLogin()
+        defer { io.endLogin() }
         var pause = pauses.first
         var dropped: SSHError?
         while true {
@@ -20,7 +22,7 @@ enum SessionOpening {
                 return try await openOnce(endpoint, io, interaction, until: deadline)
             } catch let error as SSHError where error.isWorthRetry {
                 let rest = Duration.milliseconds(pause * .random(in: 0.5...1.5))
-                guard ContinuousClock.now + rest < deadline else { throw error }
+                guard ContinuousClock.now + rest < io.extended(deadline) else { throw error }
                 dropped = error
                 try await io.pause(rest, until: deadline, "connect")
                 pause = min(2 * pause, pauses.longest)

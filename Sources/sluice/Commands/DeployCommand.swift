@@ -43,7 +43,8 @@ struct DeployCommand: AsyncParsableCommand {
     private func deploySavedPlan(_ reports: ReportFiles) async throws {
         let settings = try Settings(near: ".")
         let saved = SavedPlan(
-            path: playbook, forks: try settings.forks(options.connection.forks))
+            path: playbook, forks: try settings.forks(options.connection.forks),
+            secrets: RunSecrets(options.connection.secrets))
         try await plans(settings, reports).run { try await saved.prepare() }
     }
 

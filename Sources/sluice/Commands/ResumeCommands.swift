@@ -45,6 +45,7 @@ struct TakeUpOptions: ParsableArguments {
     var rollout: String?
     @OptionGroup var state: StateOptions
     @OptionGroup var lock: LockOptions
+    @OptionGroup(title: "Connection") var secrets: SecretOptions
 
     @Flag(name: .shortAndLong, help: "Start without asking.") var yes = false
 
@@ -71,6 +72,8 @@ struct TakeUpOptions: ParsableArguments {
         }
         for line in found.lines(mode) { Terminal.say(line) }
         try confirm(mode)
+        // Before the service is taken: its lease would run out under a slow answer.
+        let given = try await RunSecrets(secrets).given()
         let reports = try ReportFiles(report)
         defer { reports.close() }
         let lease = try await ServiceLease.acquire(
@@ -80,7 +83,7 @@ struct TakeUpOptions: ParsableArguments {
         do {
             // Another process may have gone on with it while this one asked.
             let current = try await UnfinishedRollout(found.id, in: journal)
-            let prepared = try await prepare(current, mode)
+            let prepared = try await prepare(current, mode, given)
             let run = RolloutRun.takeUp(
                 current, mode, prepared, journal: journal, lease: lease,
                 stateDirectory: directory, reports: reports)
@@ -112,13 +115,13 @@ struct TakeUpOptions: ParsableArguments {
 
     /// The artifact is needed only where a host does not hold the release yet.
     private func prepare(
-        _ rollout: UnfinishedRollout, _ mode: Event.Resumed.Mode
+        _ rollout: UnfinishedRollout, _ mode: Event.Resumed.Mode, _ secrets: RunSecrets.Given
     ) async throws -> PreparedPlan {
         var staging: Staging?
         if mode == .resume, !rollout.hostsToPush.isEmpty {
             staging = try await artifact(of: rollout)
         }
-        let hosts = SSHHosts(staging: staging)
+        let hosts = SSHHosts(staging: staging, secrets: secrets)
         do {
             return PreparedPlan(
                 plan: rollout.plan, staging: staging, hosts: hosts,

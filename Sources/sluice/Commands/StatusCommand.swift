@@ -24,7 +24,7 @@ struct StatusCommand: AsyncParsableCommand {
             var (inputs, _) = try loader.inputs(for: play)
             inputs.release = inputs.release ?? "none"
             let specs = try play.resolve(inputs).play.hosts
-            let hosts = SSHHosts(staging: nil)
+            let hosts = SSHHosts(staging: nil, secrets: try await loader.secrets.given())
             let rows = await rows(
                 specs, hosts: hosts, prober: try ServiceProber(hosts: hosts),
                 forks: try loader.settings.forks(options.connection.forks))

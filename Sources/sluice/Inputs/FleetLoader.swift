@@ -14,10 +14,13 @@ struct FleetLoader {
     /// One for the whole command: what is checked is what is planned.
     private let shuffleSeed: UInt64
     private let variableFiles: [InputDigest]
+    /// Nothing of them is asked for or read before a host is to be contacted.
+    let secrets: RunSecrets
     private let scripts: InventoryScripts
 
     init(playbook path: String, options: PlayOptions) async throws {
         self.options = options
+        secrets = RunSecrets(options.connection.secrets)
         shuffleSeed = options.shuffleSeed ?? .random(in: .min ... .max)
         let directory = (path as NSString).deletingLastPathComponent
         settings = try Settings(near: directory.isEmpty ? "." : directory)

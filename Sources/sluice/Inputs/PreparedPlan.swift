@@ -30,12 +30,14 @@ struct PlanMaker {
     func prepare(_ template: PlayTemplate) async throws -> PreparedPlan {
         var (inputs, warnings) = try loader.inputs(for: template)
         let source = InputFiles.absolute(try template.artifactSource(inputs))
+        // Before the artifact is compressed: nobody should have to wait to be asked.
+        let secrets = isOnline ? try await loader.secrets.given() : nil
         let staging = try await Staging(source: source, release: loader.options.release)
         do {
             inputs.release = staging.artifact.id
             let resolved = try template.resolve(inputs)
             warnings += resolved.warnings
-            let hosts = SSHHosts(staging: staging)
+            let hosts = SSHHosts(staging: staging, secrets: secrets)
             let prober = try ServiceProber(hosts: hosts)
             do {
                 let baselines =
@@ -107,6 +109,7 @@ enum Survey {
 struct SavedPlan {
     let path: String
     let forks: Int
+    let secrets: RunSecrets
 
     func prepare() async throws -> PreparedPlan {
         let data: Data
@@ -127,8 +130,9 @@ struct SavedPlan {
         for input in plan.inputs {
             if let change = await InputFiles.change(of: input) { changes.append(change) }
         }
+        let given = try await secrets.given()
         let staging = plan.isRollback ? nil : try await stage(plan.release, &changes)
-        let hosts = SSHHosts(staging: staging)
+        let hosts = SSHHosts(staging: staging, secrets: given)
         do {
             if !changes.isEmpty { throw stale(changes) }
             let prober = try ServiceProber(hosts: hosts)

@@ -29,7 +29,7 @@ struct RollbackMaker {
     }
 
     func prepare(_ template: PlayTemplate) async throws -> PreparedPlan {
-        let hosts = SSHHosts(staging: nil)
+        let hosts = SSHHosts(staging: nil, secrets: try await loader.secrets.given())
         do {
             return try await plan(template, hosts, try ServiceProber(hosts: hosts))
         } catch {

@@ -100,7 +100,7 @@ struct InventoryOptions: ParsableArguments {
     }
 }
 
-/// `-u`, `--private-key`, `-b`, `-f`: how hosts are reached.
+/// `-u`, `--private-key`, `-k`, `-b`, `-K`, `-f`: how hosts are reached.
 struct ConnectionOptions: ParsableArguments {
     @Option(
         name: [.customShort("u"), .customLong("user")],
@@ -117,6 +117,8 @@ struct ConnectionOptions: ParsableArguments {
         name: [.customShort("b"), .customLong("become")],
         help: "Run everything on the hosts through sudo -n.")
     var become = false
+
+    @OptionGroup var secrets: SecretOptions
 
     @Option(
         name: [.customShort("f"), .customLong("forks")],

@@ -7,17 +7,23 @@ import Synchronization
 /// The fleet's hosts over SSH: one connection each, opened when it is first needed.
 final class SSHHosts: HostChanging {
     private let staging: Staging?
+    private let secrets: RunSecrets.Given?
     private let connections = Mutex<[HostTarget: SSHConnection]>([:])
     /// Assignments that go before each changing command, as `sh` takes them.
     private let identity = Mutex("")
 
-    /// - Parameter staging: What uploads send; `nil` where nothing is ever pushed.
-    init(staging: Staging?) { self.staging = staging }
+    /// - Parameters:
+    ///   - staging: What uploads send; `nil` where nothing is ever pushed.
+    ///   - secrets: `nil` where no host is ever contacted.
+    init(staging: Staging?, secrets: RunSecrets.Given?) {
+        self.staging = staging
+        self.secrets = secrets
+    }
 
     func connection(to target: HostTarget) -> SSHConnection {
         connections.withLock { connections in
             if let connection = connections[target] { return connection }
-            let connection = SSHConnection(Self.endpoint(target))
+            let connection = SSHConnection(Self.endpoint(target), secrets: secrets?.desk)
             connections[target] = connection
             return connection
         }

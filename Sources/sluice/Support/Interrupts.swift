@@ -12,6 +12,9 @@ enum Interrupts {
     private struct State {
         var scratch: Set<String> = []
         var rollout: AsyncStream<String>.Continuation?
+        /// What else is to know of a signal: whoever waits for a person.
+        var listeners: [Int: @Sendable () -> Void] = [:]
+        var nextListener = 0
         /// Of SIGTERM and SIGHUP.
         var last: ContinuousClock.Instant?
     }
@@ -57,6 +60,19 @@ enum Interrupts {
         _ = state.withLock { $0.scratch.remove(directory) }
     }
 
+    /// Calls it at every signal that does not end the process, until `forget`.
+    static func whenSignalled(_ body: @escaping @Sendable () -> Void) -> Int {
+        state.withLock { state in
+            state.nextListener += 1
+            state.listeners[state.nextListener] = body
+            return state.nextListener
+        }
+    }
+
+    static func forget(_ listener: Int) {
+        state.withLock { $0.listeners[listener] = nil }
+    }
+
     private static func arrived(_ number: Int32, _ name: String) {
         let scratch = state.withLock { state -> Set<String>? in
             let now = ContinuousClock.now
@@ -67,7 +83,10 @@ enum Interrupts {
             if !isRepeat { rollout.yield(name) }
             return nil
         }
-        guard let scratch else { return }
+        guard let scratch else {
+            for listener in state.withLock({ $0.listeners }).values { listener() }
+            return
+        }
         for directory in scratch where FileManager.default.fileExists(atPath: directory) {
             do {
                 try FileManager.default.removeItem(atPath: directory)

@@ -1,0 +1,168 @@
+/// Where all connections of a run get their secrets: each question is asked once.
+///
+/// A passphrase is asked for a key file once, and the key that it opens is kept for all hosts: the
+/// derivation alone takes 90 ms. What was refused, or wrong three times as in OpenSSH, is not asked
+/// for again. A password is asked per login name and host, as OpenSSH does, unless one was given
+/// for the whole run.
+package actor SecretDesk {
+    /// Of answers to one question; OpenSSH's NumberOfPasswordPrompts.
+    static let attempts = 3
+    /// A question that nobody answers for so long is given up.
+    private static let patience: Duration = .seconds(600)
+
+    private let prompting: (any SecretPrompting)?
+    /// For the hosts themselves, from a file or from a question before the run; not for the hosts
+    /// on the way to them, which may belong to others.
+    nonisolated package let password: Secret?
+    /// Whether persons are asked where there is no other way in, or the given password is wrong.
+    nonisolated let asksForPasswords: Bool
+    private var keys: [[UInt8]: SharedWork<PrivateKey?>] = [:]
+    private var passwords: [String: Secret] = [:]
+    private var questions: [String: SharedWork<Secret?>] = [:]
+    private var declined: Set<String> = []
+    private var isAsking = false
+    private var line: [(id: Int, turn: AsyncStream<Void>.Continuation)] = []
+    private var nextID = 0
+
+    /// - Parameters:
+    ///   - prompting: `nil` where nobody can be asked.
+    ///   - password: tried once on each host before anybody is asked.
+    ///   - isPasswordFinal: that nobody is asked where it is wrong, since it is not from a person.
+    package init(
+        prompting: (any SecretPrompting)?, password: Secret? = nil, isPasswordFinal: Bool = false
+    ) {
+        self.prompting = prompting
+        self.password = password
+        asksForPasswords = prompting != nil && !(password != nil && isPasswordFinal)
+    }
+
+    nonisolated var canAsk: Bool { prompting != nil }
+
+    /// The key of a protected file, or `nil` where nobody gave its passphrase.
+    ///
+    /// Throws what is wrong with the file, what kept the question from being asked, and
+    /// `CancellationError`.
+    func key(of file: SealedKey) async throws -> PrivateKey? {
+        while true {
+            let work: SharedWork<PrivateKey?>
+            if let known = keys[file.identity], !known.isAbandoned {
+                work = known
+            } else {
+                work = SharedWork { try await self.open(file) }
+                keys[file.identity] = work
+            }
+            do {
+                return try await work.value()
+            } catch is CancellationError where work.isAbandoned && !Task.isCancelled {
+                // The others left just when this one came.
+            }
+        }
+    }
+
+    private func open(_ file: SealedKey) async throws -> PrivateKey? {
+        for attempt in 1...Self.attempts {
+            let answer = try await ask {
+                try await $0.passphrase(forKey: file.path, attempt: attempt)
+            }
+            // OpenSSH, too, takes an empty passphrase for «not this key».
+            guard let answer, !answer.isEmpty else { return nil }
+            if let key = try await file.open(with: answer) { return key }
+        }
+        return nil
+    }
+
+    /// A password to try: the last answer for this login, or a new one; `nil` where it is refused.
+    ///
+    /// - Parameter refused: the answer that the host has just refused, if there was one.
+    func password(
+        for label: String, after refused: Secret?, attempt: Int
+    ) async throws -> Secret? {
+        while true {
+            if let known = passwords[label], known !== refused { return known }
+            guard !declined.contains(label) else { return nil }
+            let work: SharedWork<Secret?>
+            if let known = questions[label], !known.isAbandoned {
+                work = known
+            } else {
+                work = SharedWork { try await self.askPassword(for: label, attempt) }
+                questions[label] = work
+            }
+            do {
+                return try await work.value()
+            } catch is CancellationError where work.isAbandoned && !Task.isCancelled {
+                // As above.
+            }
+        }
+    }
+
+    private func askPassword(for label: String, _ attempt: Int) async throws -> Secret? {
+        let answer = try await ask { try await $0.password(for: label, attempt: attempt) }
+        questions[label] = nil
+        passwords[label] = answer
+        if answer == nil { declined.insert(label) }
+        return answer
+    }
+
+    /// For questions that only the server understands, which are never shared.
+    func answers(
+        to prompts: [SecretPrompt], name: String, instruction: String, for label: String
+    ) async throws -> [Secret]? {
+        try await ask {
+            try await $0.answers(
+                to: prompts, name: name, instruction: instruction, for: label)
+        }
+    }
+
+    // MARK: One question at a time
+
+    private struct NoAnswer: Error, CustomStringConvertible {
+        var description: String { "the question was not answered in time" }
+    }
+
+    private func ask<Answer: Sendable>(
+        _ body: @escaping @Sendable (any SecretPrompting) async throws -> Answer?
+    ) async throws -> Answer? {
+        guard let prompting else { return nil }
+        QuestionClock.shared.begin()
+        defer { QuestionClock.shared.end() }
+        try await takeTurn()
+        defer { passTurn() }
+        try Task.checkCancellation()
+        return try await withThrowingTaskGroup(of: Answer?.self) { group in
+            group.addTask { try await body(prompting) }
+            group.addTask {
+                try await Task.sleep(for: Self.patience)
+                throw NoAnswer()
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+    }
+
+    private func takeTurn() async throws {
+        guard isAsking else {
+            isAsking = true
+            return
+        }
+        let (stream, turn) = AsyncStream.makeStream(of: Void.self)
+        let id = nextID
+        nextID += 1
+        line.append((id, turn))
+        for await _ in stream { return }
+        // Cancelled; the turn may have come just then.
+        if let index = line.firstIndex(where: { $0.id == id }) {
+            line.remove(at: index)
+        } else {
+            passTurn()
+        }
+        throw CancellationError()
+    }
+
+    private func passTurn() {
+        guard !line.isEmpty else {
+            isAsking = false
+            return
+        }
+        line.removeFirst().turn.yield(())
+    }
+}

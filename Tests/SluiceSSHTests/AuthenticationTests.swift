@@ -1,0 +1,435 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import SluiceSSH
+
+extension LiveTests {
+    /// Each way in, with the server's own log as the witness.
+    @Suite struct AuthenticationTests {
+        static let passwordOptions = [
+            "UsePAM yes", "PasswordAuthentication yes", "PubkeyAuthentication yes",
+            "KbdInteractiveAuthentication no",
+        ]
+        static let keyboardOptions = [
+            "UsePAM yes", "PasswordAuthentication no", "KbdInteractiveAuthentication yes",
+        ]
+
+        func attempt(_ endpoint: SSHEndpoint, _ secrets: SecretDesk? = nil) async throws {
+            let connection = SSHConnection(endpoint, secrets: secrets)
+            do {
+                let result = try await connection.run("echo in", deadline: .generous)
+                await connection.close()
+                guard result.stdout == "in\n" else {
+                    throw FixtureError(description: "\(result)")
+                }
+            } catch {
+                await connection.close()
+                throw error
+            }
+        }
+
+        func failure(
+            _ endpoint: SSHEndpoint, _ secrets: SecretDesk? = nil
+        ) async throws -> SSHError {
+            let error = try await sshError { try await attempt(endpoint, secrets) }
+            if error.remedy.isEmpty { throw FixtureError(description: "no remedy: \(error)") }
+            return error
+        }
+
+        func fingerprint(_ path: String) throws -> String {
+            String(try tool(["ssh-keygen", "-l", "-f", path]).split(separator: " ")[1])
+        }
+
+        func count(_ text: String, in server: SSHServer) -> Int {
+            server.log.split(whereSeparator: \.isNewline).filter { $0.contains(text) }.count
+        }
+
+        // MARK: Protected key files
+
+        @Test(arguments: [
+            ["ed25519", "-a", "1"], ["ecdsa", "-b", "384", "-a", "1"],
+            ["rsa", "-b", "2048", "-m", "PEM"], ["ecdsa", "-m", "PKCS8"],
+        ])
+        func protectedKeyFile(_ kind: [String]) async throws {
+            let server = try SSHServer()
+            let path = server.directory + "/key"
+            try SSHServer.key(
+                kind[0], at: path, passphrase: "sesame", options: Array(kind.dropFirst()))
+            try server.authorize(path + ".pub")
+            let person = ScriptedPerson(["wrong", "sesame"])
+            let desk = SecretDesk(prompting: person)
+            try await attempt(server.endpoint(keyFiles: [path]), desk)
+            #expect(person.asked == ["passphrase 1", "passphrase 2"])
+            let print = try fingerprint(path + ".pub")
+            #expect(count("Accepted publickey for \(SSHServer.user)", in: server) == 1)
+            #expect(server.log.contains("\(kind[0].uppercased()) \(print)"), "\(server.log)")
+            // Also where only the passphrase shows which key it is.
+            try FileManager.default.removeItem(atPath: path + ".pub")
+            try await attempt(server.endpoint(keyFiles: [path]), desk)
+            #expect(person.asked.count == 2)
+        }
+
+        @Test func aStrangersKeyNeedsNoPassphrase() async throws {
+            let server = try SSHServer()
+            let path = server.directory + "/key"
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            let person = ScriptedPerson(["sesame"])
+            try await attempt(
+                server.endpoint(keyFiles: [path, server.clientKey]), SecretDesk(prompting: person))
+            #expect(person.asked.isEmpty)
+        }
+
+        /// As in OpenSSH, a private key that others may read is none.
+        @Test func aKeyFileThatIsOpenToOthers() async throws {
+            let server = try SSHServer()
+            unsafe chmod(server.clientKey, 0o640)
+            let exposed = try await failure(server.endpoint())
+            #expect(exposed.code == .noKeys)
+            #expect(exposed.message.contains("mode 0640"), "\(exposed)")
+            unsafe chmod(server.clientKey, 0o400)
+            try await attempt(server.endpoint())
+        }
+
+        /// On a build server: no answer is given that nobody gave, and none is asked for.
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func nobodyToAsk() async throws {
+            let server = try SSHServer(options: Self.keyboardOptions)
+            let user = try TemporaryUser()
+            let desk = SecretDesk(prompting: nil)
+            let refused = try await failure(server.endpoint(user: user.name), desk)
+            #expect(refused.code == .authRefused)
+            #expect(refused.remedy.contains("-k"), "\(refused)")
+            #expect(count("Failed keyboard-interactive", in: server) == 0, "\(server.log)")
+        }
+
+        @Test func afterThreeWrongPassphrasesTheNextKey() async throws {
+            let server = try SSHServer()
+            let path = server.directory + "/key"
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try server.authorize(path + ".pub")
+            let person = ScriptedPerson(["a", "b", "c"])
+            try await attempt(
+                server.endpoint(keyFiles: [path, server.clientKey]), SecretDesk(prompting: person))
+            #expect(person.asked.count == 3)
+            #expect(server.log.contains(try fingerprint(server.clientKey)))
+        }
+
+        @Test func oneQuestionForManyHosts() async throws {
+            let server = try SSHServer(options: ["MaxStartups 100"])
+            let path = server.directory + "/key"
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try server.authorize(path + ".pub")
+            let gate = Gate()
+            let person = ScriptedPerson(["sesame"], gate: gate)
+            let desk = SecretDesk(prompting: person)
+            var endpoint = server.endpoint(keyFiles: [path])
+            // Shorter than the person takes: that time does not count, for those either that wait
+            // for a place to log in.
+            endpoint.connectTimeout = .seconds(2)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<12 {
+                    group.addTask { [endpoint] in try await attempt(endpoint, desk) }
+                }
+                group.addTask {
+                    try await eventually("the question is asked") { person.asked.count == 1 }
+                    try await Task.sleep(for: .seconds(3))
+                    gate.open()
+                }
+                try await group.waitForAll()
+            }
+            #expect(person.asked == ["passphrase 1"])
+            #expect(count("Accepted publickey", in: server) == 12)
+        }
+
+        @Test(arguments: [true, false])
+        func cancelledInTheQuestion(_ isClosed: Bool) async throws {
+            let server = try SSHServer()
+            let path = server.directory + "/key"
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try server.authorize(path + ".pub")
+            let person = ScriptedPerson(["sesame"], gate: Gate())
+            let connection = SSHConnection(
+                server.endpoint(keyFiles: [path]), secrets: SecretDesk(prompting: person))
+            let work = Task { try await connection.run("echo in", deadline: .generous) }
+            try await eventually("the question is asked") { person.asked.count == 1 }
+            if isClosed { await connection.close() } else { work.cancel() }
+            let result = await work.result
+            #expect(throws: (any Error).self) { try result.get() }
+            await connection.close()
+        }
+
+        // MARK: Passwords
+
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func password() async throws {
+            let server = try SSHServer(options: Self.passwordOptions)
+            let user = try TemporaryUser()
+            let endpoint = server.endpoint(keyFiles: [], user: user.name)
+            try await attempt(
+                endpoint, SecretDesk(prompting: nil, password: Secret(user.password)))
+            #expect(count("Accepted password for \(user.name)", in: server) == 1)
+
+            let person = ScriptedPerson(["wrong", user.password])
+            let desk = SecretDesk(prompting: person)
+            try await attempt(endpoint, desk)
+            #expect(person.asked == ["password 1", "password 2"])
+            #expect(count("Failed password for \(user.name)", in: server) == 1)
+            // Known now, for the connection's other sessions.
+            try await attempt(endpoint, desk)
+            #expect(person.asked.count == 2)
+            #expect(count("Accepted password for \(user.name)", in: server) == 3)
+        }
+
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func wrongPasswords() async throws {
+            let server = try SSHServer(options: Self.passwordOptions)
+            let user = try TemporaryUser()
+            let endpoint = server.endpoint(keyFiles: [], user: user.name)
+            // From a file: tried once, and nobody is asked.
+            let person = ScriptedPerson([user.password])
+            let fixed = try await failure(
+                endpoint,
+                SecretDesk(prompting: person, password: Secret("wrong"), isPasswordFinal: true))
+            #expect(fixed.code == .authRefused)
+            #expect(fixed.message.contains("tried: the given password"), "\(fixed)")
+            #expect(!"\(fixed)".contains("wrong"))
+            #expect(person.asked.isEmpty)
+            #expect(count("Failed password", in: server) == 1)
+            // Switched off: not tried at all.
+            var off = endpoint
+            off.passwordAuthentication = false
+            off.keyboardInteractiveAuthentication = false
+            _ = try await failure(
+                off, SecretDesk(prompting: person, password: Secret(user.password)))
+            #expect(count("Accepted", in: server) == 0 && person.asked.isEmpty)
+        }
+
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func keyboardInteractive() async throws {
+            let server = try SSHServer(options: Self.keyboardOptions)
+            let user = try TemporaryUser()
+            let endpoint = server.endpoint(keyFiles: [], user: user.name)
+            try await attempt(
+                endpoint, SecretDesk(prompting: nil, password: Secret(user.password)))
+            let person = ScriptedPerson(["wrong", user.password])
+            try await attempt(endpoint, SecretDesk(prompting: person))
+            #expect(person.asked == ["password 1", "password 2"])
+            #expect(count("Accepted keyboard-interactive/pam for \(user.name)", in: server) == 2)
+        }
+
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func keyboardInteractiveThroughAJumpHost() async throws {
+            let jump = try SSHServer()
+            let server = try SSHServer(options: Self.keyboardOptions)
+            let user = try TemporaryUser()
+            var endpoint = server.endpoint(keyFiles: [], user: user.name)
+            endpoint.jumps = [jump.endpoint()]
+            try await attempt(
+                endpoint, SecretDesk(prompting: nil, password: Secret(user.password)))
+            #expect(count("Accepted keyboard-interactive/pam for \(user.name)", in: server) == 1)
+            #expect(count("Accepted publickey", in: jump) == 1)
+        }
+
+        /// Questions that only a person understands: PAM wants a new password.
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func questionsInAConversation() async throws {
+            let server = try SSHServer(options: Self.keyboardOptions)
+            let user = try TemporaryUser(expired: true)
+            let endpoint = server.endpoint(keyFiles: [], user: user.name)
+            let nobody = try await failure(
+                endpoint, SecretDesk(prompting: nil, password: Secret(user.password)))
+            #expect(nobody.code == .authRefused)
+            #expect(nobody.message.contains("the host asks"), "\(nobody)")
+            #expect(nobody.message.contains("nobody to answer"), "\(nobody)")
+
+            let new = "Quite-new-4711-words"
+            let person = ScriptedPerson([user.password, user.password, new, new])
+            try await attempt(endpoint, SecretDesk(prompting: person))
+            #expect(person.asked.count == 4, "\(person.asked)")
+            #expect(person.asked.first == "password 1")
+            #expect(person.asked.last?.contains("etype") == true, "\(person.asked)")
+            try await attempt(endpoint, SecretDesk(prompting: nil, password: Secret(new)))
+            #expect(count("Accepted keyboard-interactive/pam for \(user.name)", in: server) == 2)
+        }
+
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func cancelledInAConversation() async throws {
+            let server = try SSHServer(options: Self.keyboardOptions)
+            let user = try TemporaryUser()
+            let person = ScriptedPerson([user.password], gate: Gate())
+            let connection = SSHConnection(
+                server.endpoint(keyFiles: [], user: user.name),
+                secrets: SecretDesk(prompting: person))
+            let work = Task { try await connection.run("echo in", deadline: .generous) }
+            try await eventually("the question is asked") { person.asked.count == 1 }
+            work.cancel()
+            await #expect(throws: CancellationError.self) { try await work.value }
+            await connection.close()
+            #expect(count("Failed", in: server) == 0, "\(server.log)")
+        }
+
+        // MARK: The order
+
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func preferredAuthentications() async throws {
+            let server = try SSHServer(options: Self.passwordOptions)
+            let user = try TemporaryUser()
+            unsafe chmod(server.directory, 0o755)
+            var endpoint = server.endpoint(user: user.name)
+            let desk = SecretDesk(prompting: nil, password: Secret(user.password))
+            try await attempt(endpoint, desk)
+            #expect(count("Accepted publickey for \(user.name)", in: server) == 1)
+            endpoint.preferredAuthentications = ["password", "publickey"]
+            try await attempt(endpoint, desk)
+            #expect(count("Accepted password for \(user.name)", in: server) == 1)
+            endpoint.preferredAuthentications = ["password"]
+            let nothing = try await failure(endpoint)
+            #expect(nothing.message.contains("the host accepts: publickey,password"), "\(nothing)")
+            endpoint.preferredAuthentications = SSHEndpoint.defaultAuthentications
+            endpoint.publicKeyAuthentication = false
+            try await attempt(endpoint, desk)
+            #expect(count("Accepted password for \(user.name)", in: server) == 2)
+            #expect(count("Accepted publickey for \(user.name)", in: server) == 1)
+        }
+
+        /// Two factors, as sshd's AuthenticationMethods wants them.
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func aKeyAndAPassword() async throws {
+            let server = try SSHServer(
+                options: Self.passwordOptions + ["AuthenticationMethods publickey,password"])
+            let user = try TemporaryUser()
+            unsafe chmod(server.directory, 0o755)
+            let endpoint = server.endpoint(user: user.name)
+            try await attempt(
+                endpoint, SecretDesk(prompting: nil, password: Secret(user.password)))
+            #expect(count("Partial publickey for \(user.name)", in: server) == 1)
+            #expect(count("Accepted password for \(user.name)", in: server) == 1)
+            let half = try await failure(endpoint)
+            #expect(half.message.contains("accepted, but not alone"), "\(half)")
+        }
+
+        // MARK: Agents and certificates
+
+        @Test func identityAgent() async throws {
+            let server = try SSHServer()
+            let agent = try Agent(in: server.directory)
+            try agent.add(server.clientKey)
+            let name = "SLUICE_TEST_AGENT_\(server.port)"
+            unsafe setenv(name, agent.socket, 1)
+            defer { unsafe unsetenv(name) }
+            try await attempt(server.endpoint(keyFiles: [], agent: "$" + name))
+            let none = try await failure(server.endpoint(keyFiles: [], agent: "none"))
+            #expect(none.code == .noKeys)
+            let unset = try await failure(server.endpoint(keyFiles: [], agent: "$NO_" + name))
+            #expect(unset.code == .noKeys)
+        }
+
+        /// An authority that the server trusts, and a user key that it signed.
+        private func certified(
+            _ kind: [String], by server: SSHServer, principal: String = SSHServer.user
+        ) throws -> String {
+            let path = server.directory + "/key"
+            try SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
+            try tool([
+                "ssh-keygen", "-q", "-s", server.directory + "/authority", "-I", "test-certificate",
+                "-n", principal, path + ".pub",
+            ])
+            return path
+        }
+
+        @Test(arguments: [
+            ["ed25519"], ["ecdsa"], ["ecdsa", "-b", "384"], ["ecdsa", "-b", "521"],
+        ])
+        func certificate(_ kind: [String]) async throws {
+            let server = try SSHServer(trustsAuthority: true)
+            let path = try certified(kind, by: server)
+            let witness =
+                "\(kind[0].uppercased())-CERT \(try fingerprint(path + ".pub")) ID test-certificate"
+            // Beside the key; named; and in the agent.
+            try await attempt(server.endpoint(keyFiles: [path]))
+            #expect(count(witness, in: server) == 1, "\(server.log)")
+            try tool(["mv", path + "-cert.pub", server.directory + "/elsewhere"])
+            var named = server.endpoint(keyFiles: [path])
+            named.certificateFiles = [server.directory + "/elsewhere"]
+            try await attempt(named)
+            #expect(count(witness, in: server) == 2, "\(server.log)")
+            try tool(["mv", server.directory + "/elsewhere", path + "-cert.pub"])
+            let agent = try Agent(in: server.directory)
+            try agent.add(path)
+            var held = server.endpoint(keyFiles: [], agent: agent.socket)
+            try await attempt(held)
+            #expect(count(witness, in: server) == 3, "\(server.log)")
+            // The agent signs for a certificate that only a file has.
+            try tool(["ssh-add", "-D"], environment: ["SSH_AUTH_SOCK": agent.socket])
+            try tool(["mv", path + "-cert.pub", server.directory + "/elsewhere"])
+            try agent.add(path)
+            try FileManager.default.removeItem(atPath: path)
+            held.certificateFiles = [server.directory + "/elsewhere"]
+            try await attempt(held)
+            #expect(count(witness, in: server) == 4, "\(server.log)")
+        }
+
+        @Test func aProtectedKeyWithACertificate() async throws {
+            let server = try SSHServer(trustsAuthority: true)
+            let path = try certified(["ecdsa"], by: server)
+            try tool(["ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "sesame", "-f", path])
+            let person = ScriptedPerson(["sesame"])
+            try await attempt(
+                server.endpoint(keyFiles: [path]), SecretDesk(prompting: person))
+            #expect(person.asked == ["passphrase 1"])
+            #expect(count("ECDSA-CERT", in: server) == 1)
+        }
+
+        /// By way of the jump link's callbacks, which share the session's memory.
+        @Test func aCertificateThroughAJumpHost() async throws {
+            let jump = try SSHServer()
+            let server = try SSHServer(trustsAuthority: true)
+            var endpoint = server.endpoint(keyFiles: [try certified(["ed25519"], by: server)])
+            endpoint.jumps = [jump.endpoint()]
+            for _ in 0..<5 { try await attempt(endpoint) }
+            #expect(count("ED25519-CERT", in: server) == 5)
+        }
+
+        // MARK: What is not possible
+
+        @Test func aCertificateOfAnRSAKey() async throws {
+            let server = try SSHServer(trustsAuthority: true)
+            let path = try certified(["rsa", "-b", "2048"], by: server)
+            let failed = try await failure(server.endpoint(keyFiles: [path]))
+            #expect(failed.code == .authUnsupported)
+            #expect(failed.message.contains("ssh-rsa-cert-v01@openssh.com"), "\(failed)")
+            #expect(failed.remedy.contains("transport: openssh"))
+            // The plain key is tried as well.
+            try server.authorize(path + ".pub")
+            try await attempt(server.endpoint(keyFiles: [path]))
+            #expect(count("ssh2: RSA SHA256", in: server) >= 1, "\(server.log)")
+        }
+
+        @Test func securityKey() async throws {
+            let server = try SSHServer()
+            var blob = WireWriter()
+            blob.string("sk-ssh-ed25519@openssh.com")
+            blob.string([UInt8](repeating: 7, count: 32))
+            blob.string("ssh:")
+            let line = "sk-ssh-ed25519@openssh.com \(Data(blob.bytes).base64EncodedString()) key\n"
+            _ = try server.write(line, to: "token.pub")
+            let path = server.directory + "/token"
+            let alone = try await failure(server.endpoint(keyFiles: [path]))
+            #expect(alone.code == .authUnsupported)
+            #expect(alone.message.contains("FIDO"), "\(alone)")
+            #expect(alone.remedy.contains("transport: openssh"))
+            // The next key is tried all the same.
+            try await attempt(server.endpoint(keyFiles: [path, server.clientKey]))
+        }
+
+        @Test func kerberosOnly() async throws {
+            let server = try SSHServer(
+                options: ["GSSAPIAuthentication yes", "PubkeyAuthentication no"])
+            let error = try await failure(server.endpoint())
+            #expect(error.code == .authUnsupported)
+            #expect(error.message.contains("GSSAPI"), "\(error)")
+            #expect(error.remedy.contains("transport: openssh"))
+        }
+    }
+}

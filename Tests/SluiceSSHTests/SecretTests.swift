@@ -1,0 +1,151 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import SluiceSSH
+
+@Suite struct SecretTests {
+    @Test func nothingShowsIt() {
+        let secret = Secret("hunter2")
+        var dumped = ""
+        dump([secret], to: &dumped)
+        for text in ["\(secret)", String(reflecting: secret), "\([secret])", dumped] {
+            #expect(!text.contains("hunter2"), "\(text)")
+        }
+        #expect(secret.content == Array("hunter2".utf8))
+        #expect(Secret("").isEmpty && Secret("").content.isEmpty)
+    }
+
+    /// 200 hosts that need one passphrase: one question, one derivation.
+    @Test func oneQuestionForAll() async throws {
+        let file = try sealedKey(passphrase: "correct")
+        let person = ScriptedPerson(["wrong", "correct"])
+        let desk = SecretDesk(prompting: person)
+        let keys = try await withThrowingTaskGroup(of: PublicKey?.self) { group in
+            for _ in 0..<200 { group.addTask { try await desk.key(of: file)?.publicKey() } }
+            return try await group.reduce(into: Set<PublicKey?>()) { $0.insert($1) }
+        }
+        #expect(keys.count == 1 && keys.first != .some(nil))
+        #expect(person.asked == ["passphrase 1", "passphrase 2"])
+    }
+
+    @Test func threeWrongPassphrasesAreEnough() async throws {
+        let file = try sealedKey(passphrase: "correct")
+        let person = ScriptedPerson(["a", "b", "c", "correct"])
+        let desk = SecretDesk(prompting: person)
+        for _ in 0..<3 {
+            let key = try await desk.key(of: file)
+            #expect(key == nil)
+        }
+        #expect(person.asked.count == 3)
+        // An empty line is «not this key», and is not asked again.
+        let silent = ScriptedPerson(["", "correct"])
+        let other = SecretDesk(prompting: silent)
+        for _ in 0..<3 {
+            let key = try await other.key(of: file)
+            #expect(key == nil)
+        }
+        #expect(silent.asked == ["passphrase 1"])
+    }
+
+    @Test func cancellationEndsTheQuestion() async throws {
+        let file = try sealedKey(passphrase: "correct")
+        let gate = Gate()
+        let person = ScriptedPerson(["correct", "correct"], gate: gate)
+        let desk = SecretDesk(prompting: person)
+        let first = Task { try await desk.key(of: file) }
+        let second = Task { try await desk.key(of: file) }
+        try await eventually("the question is asked") { person.asked.count == 1 }
+        // One of two that wait: the question stays.
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
+        second.cancel()
+        await #expect(throws: CancellationError.self) { try await second.value }
+        // Nobody waits any more; whoever comes now asks anew.
+        gate.open()
+        let key = try await desk.key(of: file)
+        #expect(key != nil)
+        #expect(person.asked == ["passphrase 1", "passphrase 1"])
+    }
+
+    /// However leaving and coming fall together, whoever stays gets the key.
+    @Test func comingWhileOthersLeave() async throws {
+        let file = try sealedKey(passphrase: "correct")
+        for _ in 0..<50 {
+            let desk = SecretDesk(
+                prompting: ScriptedPerson([String](repeating: "correct", count: 9)))
+            let leaving = (0..<4).map { _ in Task { try await desk.key(of: file) } }
+            let staying = Task { try await desk.key(of: file) }
+            for task in leaving { task.cancel() }
+            let key = try await staying.value
+            #expect(key != nil)
+            for task in leaving { _ = await task.result }
+        }
+    }
+
+    /// A terminal has room for one question.
+    @Test func questionsComeOneByOne() async throws {
+        let crowd = Crowd()
+        let desk = SecretDesk(prompting: crowd)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<8 {
+                group.addTask {
+                    let answer = try await desk.password(
+                        for: "user@host\(number)", after: nil, attempt: 1)
+                    #expect(answer?.content == Array("user@host\(number)".utf8))
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(crowd.most.withLock { $0 } == 1)
+    }
+
+    private final class Crowd: SecretPrompting {
+        let now = Mutex(0)
+        let most = Mutex(0)
+
+        func passphrase(forKey path: String, attempt: Int) async throws -> Secret? { nil }
+
+        func password(for label: String, attempt: Int) async throws -> Secret? {
+            let count = now.withLock { now in
+                now += 1
+                return now
+            }
+            most.withLock { $0 = max($0, count) }
+            try await Task.sleep(for: .milliseconds(2))
+            now.withLock { $0 -= 1 }
+            return Secret(label)
+        }
+
+        func answers(
+            to prompts: [SecretPrompt], name: String, instruction: String, for label: String
+        ) async throws -> [Secret]? { nil }
+    }
+
+    @Test func aPasswordIsKeptUntilItIsRefused() async throws {
+        let person = ScriptedPerson(["old", "new"])
+        let desk = SecretDesk(prompting: person)
+        let first = try await desk.password(for: "a@b", after: nil, attempt: 1)
+        let again = try await desk.password(for: "a@b", after: nil, attempt: 1)
+        #expect(first === again)
+        let second = try await desk.password(for: "a@b", after: first, attempt: 2)
+        #expect(second?.content == Array("new".utf8))
+        #expect(person.asked == ["password 1", "password 2"])
+        let third = try await desk.password(for: "a@b", after: second, attempt: 3)
+        let fourth = try await desk.password(for: "a@b", after: second, attempt: 1)
+        #expect(third == nil && fourth == nil)
+        #expect(person.asked.count == 3)
+    }
+
+    /// A protected key of one round, so that tests do not pay for the derivation.
+    private func sealedKey(passphrase: String) throws -> SealedKey {
+        let directory = try SSHServer.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = directory + "/key"
+        try SSHServer.key("ed25519", at: path, passphrase: passphrase, options: ["-a", "1"])
+        guard case .success(.sealed(let key)) = PrivateKeyFile(path: path).content else {
+            throw FixtureError(description: "the key is not protected")
+        }
+        return key
+    }
+}
