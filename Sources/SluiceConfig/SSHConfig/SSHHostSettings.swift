@@ -150,13 +150,10 @@ extension SSHHostSettings {
     }
 
     private static func proxy(_ options: SSHOptions) -> SSHProxy? {
-        if case .jump(let jump)? = options[.proxyjump] {
-            switch jump {
-            case .none: return SSHProxy.none
-            case .hops(let hops): return .jump(hops)
-            }
+        if case .jump(.hops(let hops))? = options[.proxyjump] { return .jump(hops) }
+        guard let command = options.text(.proxycommand) else {
+            return options[.proxyjump] == nil ? nil : SSHProxy.none
         }
-        guard let command = options.text(.proxycommand) else { return nil }
         return command.isCaseInsensitively("none") ? SSHProxy.none : .command(command.text)
     }
 }

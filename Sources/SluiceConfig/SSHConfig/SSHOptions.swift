@@ -45,8 +45,9 @@ struct SSHOptions: Sendable {
         _ keyword: SSHKeyword, to value: SSHValue, at place: SSHPlace
     ) throws(SSHComplaint) {
         guard values[keyword] == nil else { return }
-        // The two ways of going through a proxy count as one keyword.
-        if keyword == .proxycommand, values[.proxyjump] != nil { return }
+        // The two ways of going through a proxy count as one keyword, except that a command may
+        // follow `ProxyJump none`.
+        if keyword == .proxycommand, case .jump(.hops)? = values[.proxyjump] { return }
         if keyword == .proxyjump, values[.proxycommand] != nil { return }
         if case .list(let list) = value, keyword != .logverbose, list.count > Self.listLimit {
             throw SSHComplaint(
