@@ -264,7 +264,12 @@ struct SSHConfigGenerator {
         ("ConnectionAttempts", ["1", "3", "\u{1}0", "10", "+2", "\u{1}x"]),
         ("ServerAliveCountMax", ["0", "3", "5", "2147483647"]),
         ("Ciphers", []), ("MACs", []), ("KexAlgorithms", []), ("HostKeyAlgorithms", []),
-        ("PubkeyAcceptedAlgorithms", []), ("CASignatureAlgorithms", []),
+        ("PubkeyAcceptedAlgorithms", []),
+        (
+            // With nothing that signs, ssh gives up half-way and says 0 all the same.
+            "CASignatureAlgorithms",
+            ["ssh-ed25519", "+ssh-rsa", "-ecdsa*", "^rsa-sha2-512", "\u{1}x"]
+        ),
         ("AddressFamily", ["any", "inet", "inet6", "INET", "\u{1}ipv4"]),
         ("BindAddress", ["10.0.0.9", "::1"]), ("BindInterface", ["eth0", "lo"]),
         ("Compression", ["yes", "no", "YES"]),
