@@ -126,7 +126,8 @@ struct SSHEvaluation {
                 if isActive { try options.set(keyword, to: value, at: place) }
             case .append(let keyword, let items):
                 if isActive {
-                    try options.append(keyword, items, from: frame.isUsers ? .user : .system)
+                    try options.append(
+                        keyword, items, from: frame.isUsers ? .user : .system, at: place)
                 }
             case .host(let words): try matchHost(words, frame, &isActive)
             case .match, .include: break

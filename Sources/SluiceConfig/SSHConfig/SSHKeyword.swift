@@ -80,8 +80,13 @@ enum SSHKeyword: String, Sendable, Hashable, CaseIterable {
         return Dictionary(uniqueKeysWithValues: written.map { ($0.lowercased(), $0) })
     }()
 
+    private static let rules = Dictionary(
+        uniqueKeysWithValues: allCases.map { ($0, $0.madeRule) })
+
     /// How the arguments are to be read.
-    var rule: SSHValueRule {
+    var rule: SSHValueRule { Self.rules[self] ?? madeRule }
+
+    private var madeRule: SSHValueRule {
         switch self {
         case .host, .match, .include: .section
         case .batchmode, .canonicalizefallbacklocal, .checkhostip, .clearallforwardings,

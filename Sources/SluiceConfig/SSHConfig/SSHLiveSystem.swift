@@ -121,7 +121,18 @@ extension SSHClient {
         return unsafe SSHClient(
             home: String(cString: entry.pointee.pw_dir),
             user: String(cString: entry.pointee.pw_name), userID: id,
-            hostName: ProcessInfo.processInfo.hostName,
+            hostName: machineName,
             environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// As it was set, without a look into the name service.
+    private static var machineName: String {
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+            guard let base = buffer.baseAddress, unsafe gethostname(base, 255) == 0 else {
+                return "localhost"
+            }
+            unsafe base[255] = 0
+            return unsafe String(cString: base)
+        }
     }
 }

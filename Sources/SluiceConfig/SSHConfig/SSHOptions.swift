@@ -15,7 +15,8 @@ struct SSHOptions: Sendable {
     private(set) var places: [SSHKeyword: SSHPlace] = [:]
     private(set) var identityFiles: [KeyFile] = []
     private(set) var certificateFiles: [KeyFile] = []
-    private(set) var forwardedPaths: [[UInt8]] = []
+    /// Of sockets, from the forwardings, each with where it was written.
+    private(set) var forwardedPaths: [(path: [UInt8], place: SSHPlace)] = []
 
     subscript(_ keyword: SSHKeyword) -> SSHValue? { values[keyword] }
 
@@ -58,7 +59,7 @@ struct SSHOptions: Sendable {
     }
 
     mutating func append(
-        _ keyword: SSHKeyword, _ items: [[UInt8]], from source: KeyFile.Source
+        _ keyword: SSHKeyword, _ items: [[UInt8]], from source: KeyFile.Source, at place: SSHPlace
     ) throws(SSHComplaint) {
         for item in items {
             let file = KeyFile(path: item, source: source)
@@ -67,7 +68,9 @@ struct SSHOptions: Sendable {
             case .certificatefile: try Self.append(file, to: &certificateFiles, keyword)
             default:
                 // Forwardings add up without a limit, in files too.
-                if !forwardedPaths.contains(item) { forwardedPaths.append(item) }
+                if !forwardedPaths.contains(where: { $0.path == item }) {
+                    forwardedPaths.append((item, place))
+                }
             }
         }
     }

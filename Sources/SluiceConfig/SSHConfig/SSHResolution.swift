@@ -209,33 +209,33 @@ extension SSHEvaluation {
     /// A token that ssh does not know is a mistake even where Sluice has no use for the value.
     private func checkTokens(_ tokens: SSHTokens) throws(Interruption) {
         func check(
-            _ keyword: SSHKeyword, _ text: [UInt8],
+            _ place: SSHPlace?, _ text: [UInt8],
             _ expand: ([UInt8]) throws(SSHTokens.Failure) -> [UInt8]
         ) throws(Interruption) {
             do {
                 _ = try expand(text)
             } catch {
-                throw failure(error.message, error.remedy, options.places[keyword] ?? SSHPlace())
+                throw failure(error.message, error.remedy, place ?? SSHPlace())
             }
         }
         if let text = options.text(.remotecommand), !text.isCaseInsensitively("none") {
-            try check(.remotecommand, text, tokens.command)
+            try check(options.places[.remotecommand], text, tokens.command)
         }
         if let text = options.text(.controlpath), !text.isCaseInsensitively("none") {
-            try check(.controlpath, text, tokens.path)
+            try check(options.places[.controlpath], text, tokens.path)
         }
         if let text = options.text(.identityagent) {
-            try check(.identityagent, text, tokens.path)
+            try check(options.places[.identityagent], text, tokens.path)
         }
         if let text = options.text(.forwardagent) {
-            try check(.forwardagent, text, tokens.path)
+            try check(options.places[.forwardagent], text, tokens.path)
         }
         let files = options.list(.userknownhostsfile) ?? []
         for file in files where !file.isCaseInsensitively("none") {
-            try check(.userknownhostsfile, file, tokens.path)
+            try check(options.places[.userknownhostsfile], file, tokens.path)
         }
         if options.text(.clearallforwardings)?.text != "yes" {
-            for path in options.forwardedPaths { try check(.localforward, path, tokens.command) }
+            for (path, place) in options.forwardedPaths { try check(place, path, tokens.command) }
         }
     }
 }

@@ -24,10 +24,11 @@ struct SSHTokens {
         let local = Array(client.hostName.utf8)
         let port = Array(String(port).utf8)
         let digest = Insecure.SHA1.hash(data: Data(local + host + port + user))
-        let hash = digest.map { String(format: "%02x", $0) }.joined()
+        let digits = Array("0123456789abcdef".utf8)
+        let hash = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         var values: [UInt8: [UInt8]] = [:]
         for (token, value) in [
-            ("C", Array(hash.utf8)), ("L", Array(local.prefix { $0 != UInt8(ascii: ".") })),
+            ("C", hash), ("L", Array(local.prefix { $0 != UInt8(ascii: ".") })),
             ("d", Array(client.home.utf8)), ("h", host), ("i", Array(String(client.userID).utf8)),
             ("k", keyAlias), ("l", local), ("n", typed), ("p", port), ("r", user),
             ("u", Array(client.user.utf8)),
