@@ -42,6 +42,7 @@ let package = Package(
             name: "SluiceConfig",
             dependencies: [
                 "SluiceModel",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Stencil", package: "Stencil"),
             ]),
@@ -96,7 +97,7 @@ let package = Package(
         .testTarget(name: "SluiceModelTests", dependencies: ["SluiceModel"]),
         .testTarget(
             name: "SluiceConfigTests", dependencies: ["SluiceModel", "SluiceConfig"],
-            exclude: ["InventoryCases"]),
+            exclude: ["InventoryCases", "SSHConfigCases"]),
         .testTarget(
             name: "SluiceEngineTests", dependencies: ["SluiceModel", "SluiceEngine"],
             exclude: ["Golden"]),
