@@ -10,9 +10,9 @@ package indirect enum Value: Sendable, Hashable {
     case string(String)
     case list([Value])
     case dict([String: Value])
-    /// A text that ansible-vault encrypted, as it stands in the file. Only who decrypts it may look
-    /// inside; whoever needs the plain value has to fail, and say that it is encrypted.
-    case vault(String)
+    /// What ansible-vault encrypted. Only who decrypts it may look inside; whoever would show or
+    /// store the plain value has to fail, and say that it is encrypted.
+    case vault(SealedValue)
 
     /// The text that a template shows for this value; Python's spelling for `True` and `None`,
     /// since that is what the same inventory gives under Ansible.
@@ -23,7 +23,7 @@ package indirect enum Value: Sendable, Hashable {
         case .int(let value): String(value)
         case .double(let value): String(value)
         case .string(let value): value
-        case .vault: "<encrypted by ansible-vault>"
+        case .vault(let value): value.description
         case .list(let values): "[" + values.map(\.quoted).joined(separator: ", ") + "]"
         case .dict(let values):
             "{"

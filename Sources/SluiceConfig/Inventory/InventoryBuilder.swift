@@ -25,6 +25,9 @@ struct InventoryBuilder {
     private(set) var hostOrder: [String] = []
     var problems: [ConfigurationProblem] = []
     var warnings: [ConfigurationWarning] = []
+    /// While it is set, variables come from a file that ansible-vault encrypted: their values are
+    /// secrets, and no message may quote the text.
+    private var sealedFile: String?
 
     init() {
         addGroup("all", at: nil)
@@ -38,6 +41,33 @@ struct InventoryBuilder {
 
     mutating func warn(_ location: SourceLocation?, _ message: String) {
         warnings.append(ConfigurationWarning(at: location, message))
+    }
+
+    /// Reads what was decrypted from a file: its variables become secrets, and what is wrong with it
+    /// is told without a word of its text.
+    mutating func readSealed(_ file: String, _ body: (inout InventoryBuilder) -> Void) {
+        let (problemCount, warningCount) = (problems.count, warnings.count)
+        sealedFile = file
+        body(&self)
+        sealedFile = nil
+        for index in problems.indices.dropFirst(problemCount) {
+            problems[index] = ConfigurationProblem(
+                at: problems[index].location,
+                "what ansible-vault decrypted cannot be read here",
+                remedy: "mend it with: ansible-vault edit \(file)")
+        }
+        for index in warnings.indices.dropFirst(warningCount) {
+            warnings[index].message =
+                "something in what ansible-vault decrypted is skipped or doubtful here; see it "
+                + "with: ansible-vault view \(file)"
+        }
+    }
+
+    /// A variable's value as it is kept: sealed, if its file is.
+    func kept(_ value: Value, at place: SourceLocation?) -> Value {
+        guard sealedFile != nil else { return value }
+        if case .vault = value { return value }
+        return .vault(SealedValue(.opened(value), at: place))
     }
 
     /// Warns of the name of a variable that no template could say.
@@ -98,6 +128,7 @@ struct InventoryBuilder {
     mutating func set(_ key: String, to value: Value, on entity: String, at place: SourceLocation?)
     {
         if groups[entity] == nil {
+            let value = kept(value, at: place)
             hosts[entity]?.variables[key] = value
         } else if key == "ansible_group_priority" {
             switch value {
@@ -113,6 +144,7 @@ struct InventoryBuilder {
                     remedy: "write a number; groups of one depth apply in the order of it")
             }
         } else {
+            let value = kept(value, at: place)
             groups[entity]?.variables[key] = value
         }
     }

@@ -84,8 +84,13 @@ package enum InventoryListing {
         case .int(let number): text += String(number)
         case .double(let number): text += literal(number)
         case .string(let string): quote(string, to: &text)
-        case .vault(let cipher):
-            write(.dict(["__ansible_vault": .string(cipher)]), indent: indent, to: &text)
+        case .vault(let sealed):
+            // A file that is encrypted as a whole is shown in plain text, to who has its password.
+            switch sealed.content {
+            case .envelope(let cipher):
+                write(.dict(["__ansible_vault": .string(cipher)]), indent: indent, to: &text)
+            case .opened(let value): write(value, indent: indent, to: &text)
+            }
         case .list(let items):
             guard !items.isEmpty else {
                 text += "[]"

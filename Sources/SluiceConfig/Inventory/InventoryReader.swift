@@ -17,9 +17,17 @@ package struct InventoryReader: Sendable {
     /// Without it, an executable source is a problem.
     package var runScript: InventoryScriptRunner?
 
-    package init(playbookDirectory: String? = nil, runScript: InventoryScriptRunner? = nil) {
+    /// Opens files that are encrypted as a whole. Without it, or without a password in it, an
+    /// encrypted inventory is a problem and an encrypted file of variables is left out.
+    package var vault: Vault?
+
+    package init(
+        playbookDirectory: String? = nil, runScript: InventoryScriptRunner? = nil,
+        vault: Vault? = nil
+    ) {
         self.playbookDirectory = playbookDirectory
         self.runScript = runScript
+        self.vault = vault
     }
 
     /// Reads all sources; a later one wins over an earlier one.
@@ -113,12 +121,23 @@ package struct InventoryReader: Sendable {
                 path: path, source: absolute, run: runScript, into: &builder)
             return
         }
-        if data.starts(with: Data("$ANSIBLE_VAULT;".utf8)) {
-            builder.problem(
-                start, "the inventory is encrypted by ansible-vault",
-                remedy: "keep hosts and groups in plain text and encrypt variables in group_vars/")
+        guard Vault.isEnvelope(data) else {
+            readPlain(data, path: path, absolute: absolute, &builder)
             return
         }
+        let text = String(decoding: data, as: UTF8.self)
+        guard let plain = builder.plainText(of: text, at: start, with: vault ?? Vault()) else {
+            return
+        }
+        builder.readSealed(path) {
+            readPlain(Data(plain.utf8), path: path, absolute: absolute, &$0)
+        }
+    }
+
+    private func readPlain(
+        _ data: Data, path: String, absolute: String, _ builder: inout InventoryBuilder
+    ) {
+        let start = SourceLocation(file: path, line: 1, column: 1)
         let ending = FilePath.fileExtension(path)
         switch ending {
         case ".yml", ".yaml", ".json", "":
@@ -219,7 +238,7 @@ package struct InventoryReader: Sendable {
     private func variables(
         _ sources: [String], _ builder: inout InventoryBuilder
     ) -> [Inventory.Host] {
-        var files = VariableFiles()
+        var files = VariableFiles(vault: vault)
         let beside = sources.compactMap { source -> String? in
             switch FilePath.isDirectory(source) {
             case true?: source

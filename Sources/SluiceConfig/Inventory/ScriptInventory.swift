@@ -119,7 +119,9 @@ struct ScriptInventory {
         case .list(let items): return .list(items.map { value($0, &builder) })
         case .map(let entries):
             if entries.count == 1, case .scalar(.string(let text)) = entries[0].value.content {
-                if entries[0].key == "__ansible_vault" { return .vault(text) }
+                if entries[0].key == "__ansible_vault" {
+                    return .vault(SealedValue(.envelope(text), at: document.location))
+                }
                 if entries[0].key == "__ansible_unsafe" {
                     if Document.hasTemplate(text) {
                         builder.problem(

@@ -10,7 +10,11 @@ struct VariableFiles {
     }
 
     private static let extensions = ["", ".yml", ".yaml", ".json"]
+    private let vault: Vault?
     private var files: [String: Found] = [:]
+
+    /// - Parameter vault: opens encrypted files; nil, or without a password, leaves them closed.
+    init(vault: Vault? = nil) { self.vault = vault }
 
     /// The variables for `name` beside an inventory or a playbook.
     ///
@@ -60,19 +64,33 @@ struct VariableFiles {
 
     private mutating func read(_ path: String, _ builder: inout InventoryBuilder) -> Found {
         if let known = files[path] { return known }
-        let found = Self.load(path, &builder)
+        let found = load(path, &builder)
         files[path] = found
         return found
     }
 
-    private static func load(_ path: String, _ builder: inout InventoryBuilder) -> Found {
+    private func load(_ path: String, _ builder: inout InventoryBuilder) -> Found {
         guard let text = FilePath.text(of: path, &builder) else { return Found() }
         let start = SourceLocation(file: path, line: 1, column: 1)
-        if text.hasPrefix("$ANSIBLE_VAULT;") {
+        guard Vault.isEnvelope(text) else { return Self.read(text, of: path, &builder) }
+        guard let vault, vault.hasPasswords else {
             builder.warn(
-                start, "the file is encrypted by ansible-vault; its variables are not read")
+                start,
+                "the file is encrypted by ansible-vault and no vault password was given; its "
+                    + "variables are not read")
             return Found(sealedFiles: [path])
         }
+        guard let plain = builder.plainText(of: text, at: start, with: vault) else {
+            return Found()
+        }
+        var found = Found()
+        builder.readSealed(path) { found = Self.read(plain, of: path, &$0) }
+        return found
+    }
+
+    private static func read(
+        _ text: String, of path: String, _ builder: inout InventoryBuilder
+    ) -> Found {
         let document: Document?
         do {
             document =
@@ -92,7 +110,8 @@ struct VariableFiles {
         var found = Found()
         for entry in entries {
             builder.checkName(of: entry)
-            found.variables[entry.key] = entry.value.value
+            found.variables[entry.key] = builder.kept(
+                entry.value.value, at: entry.value.location)
         }
         return found
     }
