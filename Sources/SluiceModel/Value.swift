@@ -27,12 +27,30 @@ package indirect enum Value: Sendable, Hashable {
         case .list(let values): "[" + values.map(\.quoted).joined(separator: ", ") + "]"
         case .dict(let values):
             "{"
-                + values.sorted { $0.key < $1.key }
-                .map { "'\($0.key)': \($0.value.quoted)" }.joined(separator: ", ") + "}"
+                + values.sorted { $0.key.precedesInPython($1.key) }
+                .map { "\(Value.string($0.key).quoted): \($0.value.quoted)" }.joined(
+                    separator: ", ") + "}"
         }
     }
 
+    /// As Python's `repr` writes it.
     private var quoted: String {
-        if case .string(let value) = self { "'\(value)'" } else { text }
+        guard case .string(let value) = self else { return text }
+        let quote: Unicode.Scalar = value.contains("'") && !value.contains("\"") ? "\"" : "'"
+        var result = String(quote)
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\": result += "\\\\"
+            case quote: result += "\\" + String(scalar)
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\x" + (digits.count == 1 ? "0" : "") + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + String(quote)
     }
 }

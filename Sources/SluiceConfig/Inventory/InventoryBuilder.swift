@@ -10,12 +10,14 @@ struct InventoryBuilder {
         var hosts: [String] = []
         var children: [String] = []
         var variables: [String: Value] = [:]
+        var places: [String: SourceLocation] = [:]
         var priority = 1
     }
 
     struct HostDraft {
         var name: String
         var variables: [String: Value] = [:]
+        var places: [String: SourceLocation] = [:]
         var source: String?
     }
 
@@ -130,6 +132,7 @@ struct InventoryBuilder {
         if groups[entity] == nil {
             let value = kept(value, at: place)
             hosts[entity]?.variables[key] = value
+            hosts[entity]?.places[key] = value.isCollection ? place : nil
         } else if key == "ansible_group_priority" {
             switch value {
             case .int(let priority): groups[entity]?.priority = priority
@@ -146,6 +149,7 @@ struct InventoryBuilder {
         } else {
             let value = kept(value, at: place)
             groups[entity]?.variables[key] = value
+            groups[entity]?.places[key] = value.isCollection ? place : nil
         }
     }
 
@@ -258,5 +262,17 @@ struct InventoryBuilder {
             }
         }
         return result
+    }
+}
+
+extension Value {
+    /// A list or a mapping, also one from an encrypted file.
+    var isCollection: Bool {
+        switch self {
+        case .list, .dict: true
+        case .vault(let sealed):
+            if case .opened(let value) = sealed.content { value.isCollection } else { false }
+        default: false
+        }
     }
 }

@@ -43,10 +43,14 @@ package struct InventoryReader: Sendable {
         }
         for source in sources { await read(source, &builder) }
         builder.reconcile()
-        let hosts = variables(sources, &builder)
+        let (hosts, groupVariables) = variables(sources, &builder)
         if let error = ConfigurationError(builder.problems) { throw error }
         let groups = builder.groupOrder.compactMap { builder.groups[$0] }
-            .map { Inventory.Group($0.name, hosts: $0.hosts, children: $0.children) }
+            .map {
+                Inventory.Group(
+                    $0.name, hosts: $0.hosts, children: $0.children,
+                    variables: groupVariables[$0.name] ?? [:])
+            }
         let inventory = Inventory(
             groups: groups, hosts: hosts,
             playbookDirectory: playbookDirectory.map(FilePath.absolute))
@@ -237,7 +241,7 @@ package struct InventoryReader: Sendable {
     /// wins over beside the inventory, and a whole value replaces a whole value.
     private func variables(
         _ sources: [String], _ builder: inout InventoryBuilder
-    ) -> [Inventory.Host] {
+    ) -> (hosts: [Inventory.Host], groups: [String: [String: Value]]) {
         var files = VariableFiles(vault: vault)
         let beside = sources.compactMap { source -> String? in
             switch FilePath.isDirectory(source) {
@@ -246,38 +250,59 @@ package struct InventoryReader: Sendable {
             case nil: nil
             }
         }
-        let groupsByHost = builder.groupsByHost()
-        let everywhere = builder.groups["all"]?.variables ?? [:]
-        return builder.hostOrder.compactMap { name in
-            guard let draft = builder.hosts[name] else { return nil }
-            let groups = groupsByHost[name] ?? []
-            var host = Inventory.Host(name, variables: everywhere, source: draft.source)
-            func apply(_ layer: [String: Value]) {
-                host.variables.merge(layer) { _, later in later }
-            }
-            func apply(_ kind: String, _ entities: [String], _ directories: [String]) {
-                for directory in directories {
-                    for entity in entities {
-                        let found = files.variables(
-                            for: entity, kind: kind, in: directory, &builder)
-                        apply(found.variables)
-                        for file in found.sealedFiles where !host.sealedFiles.contains(file) {
-                            host.sealedFiles.append(file)
-                        }
-                    }
+        let besidePlaybook = [playbookDirectory].compactMap(\.self)
+        func found(_ kind: String, _ entities: [String], _ directories: [String])
+            -> VariableFiles.Found
+        {
+            var all = VariableFiles.Found()
+            for directory in directories {
+                for entity in entities {
+                    all.merge(files.variables(for: entity, kind: kind, in: directory, &builder))
                 }
             }
-            let besidePlaybook = [playbookDirectory].compactMap(\.self)
-            for group in groups { apply(builder.groups[group]?.variables ?? [:]) }
-            apply("group_vars", ["all"], beside)
-            apply("group_vars", ["all"], besidePlaybook)
-            apply("group_vars", groups, beside)
-            apply("group_vars", groups, besidePlaybook)
-            apply(draft.variables)
-            apply("host_vars", [name], beside)
-            apply("host_vars", [name], besidePlaybook)
+            return all
+        }
+        /// What the members of a set of groups have in common: hosts come in few such sets.
+        var layers: [[String]: VariableFiles.Found] = [:]
+        func layer(_ groups: [String]) -> VariableFiles.Found {
+            if let known = layers[groups] { return known }
+            var all = VariableFiles.Found()
+            for name in ["all"] + groups {
+                guard let draft = builder.groups[name] else { continue }
+                all.merge(.init(variables: draft.variables, places: draft.places))
+            }
+            all.merge(found("group_vars", ["all"], beside))
+            all.merge(found("group_vars", ["all"], besidePlaybook))
+            all.merge(found("group_vars", groups, beside))
+            all.merge(found("group_vars", groups, besidePlaybook))
+            layers[groups] = all
+            return all
+        }
+        let groupsByHost = builder.groupsByHost()
+        let hosts = builder.hostOrder.compactMap { name -> Inventory.Host? in
+            guard let draft = builder.hosts[name] else { return nil }
+            var all = layer(groupsByHost[name] ?? [])
+            all.merge(.init(variables: draft.variables, places: draft.places))
+            all.merge(found("host_vars", [name], beside))
+            all.merge(found("host_vars", [name], besidePlaybook))
+            var host = Inventory.Host(name, variables: all.variables, source: draft.source)
+            host.places = all.places
+            for file in all.sealedFiles where !host.sealedFiles.contains(file) {
+                host.sealedFiles.append(file)
+            }
             return host
         }
+        // As for a listing of groups: each by itself, also one without hosts.
+        let groups = builder.groups.mapValues { draft in
+            var all = VariableFiles.Found(variables: draft.variables)
+            all.merge(found("group_vars", [draft.name], beside))
+            all.merge(found("group_vars", [draft.name], besidePlaybook))
+            if draft.priority != 1 {
+                all.variables["ansible_group_priority"] = .int(draft.priority)
+            }
+            return all.variables
+        }
+        return (hosts, groups)
     }
 }
 

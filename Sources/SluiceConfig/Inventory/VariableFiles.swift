@@ -6,12 +6,17 @@ struct VariableFiles {
     /// What the files of one directory say about one host or group.
     struct Found {
         var variables: [String: Value] = [:]
+        /// Where its lists and mappings are written.
+        var places: [String: SourceLocation] = [:]
         var sealedFiles: [String] = []
     }
 
     private static let extensions = ["", ".yml", ".yaml", ".json"]
     private let vault: Vault?
     private var files: [String: Found] = [:]
+    private var found: [String: Found] = [:]
+    /// The names in each directory `group_vars` or `host_vars`; nil where there is none.
+    private var names: [String: Set<String>?] = [:]
 
     /// - Parameter vault: opens encrypted files; nil, or without a password, leaves them closed.
     init(vault: Vault? = nil) { self.vault = vault }
@@ -29,20 +34,36 @@ struct VariableFiles {
         guard !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
             return Found()
         }
-        let base = FilePath.join(FilePath.join(directory, kind), name)
+        let folder = FilePath.join(directory, kind)
+        let base = FilePath.join(folder, name)
+        if let known = self.found[base] { return known }
         var found = Found()
-        for ending in Self.extensions {
+        defer { self.found[base] = found }
+        for ending in Self.extensions where mayExist(name + ending, in: folder) {
             let path = base + ending
             guard let isDirectory = FilePath.isDirectory(path) else { continue }
             for file in isDirectory ? Self.files(below: path, &builder) : [path] {
                 let read = read(file, &builder)
-                found.variables.merge(read.variables) { _, later in later }
-                found.sealedFiles += read.sealedFiles
+                found.merge(read)
             }
             // Only the first of the spellings counts.
             break
         }
         return found
+    }
+
+    /// One look into the directory in place of one for each of thousands of hosts.
+    private mutating func mayExist(_ name: String, in folder: String) -> Bool {
+        if name.contains("/") { return true }
+        if names[folder] == nil {
+            let listed = try? FileManager.default.contentsOfDirectory(atPath: folder)
+            names[folder] = .some(listed.map(Set.init))
+        }
+        // What cannot be listed may still be opened by its name.
+        guard let known = names[folder], let known else {
+            return FilePath.isDirectory(folder) == true
+        }
+        return known.contains(name)
     }
 
     private static func files(
@@ -110,10 +131,28 @@ struct VariableFiles {
         var found = Found()
         for entry in entries {
             builder.checkName(of: entry)
-            found.variables[entry.key] = builder.kept(
-                entry.value.value, at: entry.value.location)
+            let value = builder.kept(entry.value.value, at: entry.value.location)
+            found.variables[entry.key] = value
+            found.places[entry.key] = value.isCollection ? entry.value.location : nil
         }
         return found
+    }
+}
+
+extension VariableFiles.Found {
+    /// A whole value replaces a whole value.
+    mutating func merge(_ later: Self) {
+        variables.merge(later.variables) { $1 }
+        places = Self.places(places, later.places, replaced: later.variables)
+        sealedFiles += later.sealedFiles
+    }
+
+    static func places(
+        _ earlier: [String: SourceLocation], _ later: [String: SourceLocation],
+        replaced: [String: Value]
+    ) -> [String: SourceLocation] {
+        if earlier.isEmpty { return later }
+        return earlier.filter { replaced[$0.key] == nil }.merging(later) { $1 }
     }
 }
 

@@ -81,7 +81,12 @@ enum TemplateFilters {
         case .string(let text):
             let text = pythonDigits(text.trimmedSpaces)
             if let number = Int(text) { return .int(number) }
-            if let number = Double(text), abs(number) < 1e15 { return .int(Int(number)) }
+            let isDecimal = text.utf8.allSatisfy {
+                "+-.eE".utf8.contains($0) || (0x30...0x39).contains($0)
+            }
+            if isDecimal, let number = Double(text), abs(number) < 1e15 {
+                return .int(Int(number))
+            }
         default: break
         }
         // Ansible gives 0 here; a port of 0 out of a misspelt one helps nobody.

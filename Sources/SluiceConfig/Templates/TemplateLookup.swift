@@ -4,6 +4,11 @@ import SluiceModel
 extension TemplateVariables {
     func value(of path: TemplatePath) throws(TemplateFailure) -> Value {
         if let failure = pending[path.name], bindings[path.name] == nil { throw failure }
+        if path.name == "omit", bindings["omit"] == nil {
+            throw TemplateFailure(
+                message: "'omit' has no meaning here",
+                remedy: "give the value that is meant when the variable is not set")
+        }
         guard var current = try value(of: path.name) else {
             var failure = undefined(
                 "undefined variable '\(path.name)'", path.name, in: bindings.keys.sorted(),

@@ -98,7 +98,9 @@ struct TemplateParser {
         for sign in ["**", "//", "+", "-", "*", "/", "%"] where rest.hasPrefix(sign) {
             throw TemplateFailure(
                 message: "the operator '\(sign)' in '{{ \(source) }}' is not supported",
-                remedy: "write the result into a variable of its own")
+                remedy:
+                    "write the result into a variable of its own; the operators are ~, ==, !=, <, "
+                    + "<=, >, >=, in, not, and, or")
         }
         return node
     }

@@ -48,7 +48,7 @@ package final class Vault: Sendable {
     /// Whether there is any password to try.
     package var hasPasswords: Bool { !passwords.isEmpty }
 
-    static func isEnvelope(_ text: String) -> Bool { text.hasPrefix(VaultEnvelope.mark) }
+    package static func isEnvelope(_ text: String) -> Bool { text.hasPrefix(VaultEnvelope.mark) }
     static func isEnvelope(_ data: Data) -> Bool { data.starts(with: VaultEnvelope.mark.utf8) }
 
     /// The plain value.
