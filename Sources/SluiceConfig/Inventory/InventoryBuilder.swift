@@ -8,6 +8,8 @@ struct InventoryBuilder {
     struct GroupDraft {
         var name: String
         var hosts: [String] = []
+        /// The same as `hosts`, to ask: a group may have ten thousand.
+        var members: Set<String> = []
         var children: [String] = []
         var variables: [String: Value] = [:]
         var places: [String: SourceLocation] = [:]
@@ -122,7 +124,9 @@ struct InventoryBuilder {
             // Port 0 is no port there either.
             if let port, port != 0 { hosts[name]?.variables["ansible_port"] = .int(port) }
         }
-        if groups[group]?.hosts.contains(name) == false { groups[group]?.hosts.append(name) }
+        if groups[group]?.members.insert(name).inserted == true {
+            groups[group]?.hosts.append(name)
+        }
     }
 
     /// Sets a variable of a host, or of the group of that name if there is one: that is what

@@ -42,6 +42,24 @@ package struct InventoryReader: Sendable {
                 nil, "no inventory was given", remedy: "name one: -i inventory.ini, or -i 'host1,'")
         }
         for source in sources { await read(source, &builder) }
+        return try finish(builder, sources)
+    }
+
+    /// Reads one source that is at hand already, without a look at the disk: no variables beside
+    /// it, no program.
+    ///
+    /// - Parameter name: What the file would be called; its ending says in which format it is.
+    /// - Throws: ``ConfigurationError`` with every problem.
+    package func read(_ bytes: [UInt8], named name: String) throws(ConfigurationError) -> Reading {
+        var builder = InventoryBuilder()
+        readContent(Data(bytes), path: name, absolute: "/" + name, &builder)
+        return try finish(builder, [])
+    }
+
+    private func finish(
+        _ builder: InventoryBuilder, _ sources: [String]
+    ) throws(ConfigurationError) -> Reading {
+        var builder = builder
         builder.reconcile()
         let (hosts, groupVariables) = variables(sources, &builder)
         if let error = ConfigurationError(builder.problems) { throw error }
@@ -125,6 +143,13 @@ package struct InventoryReader: Sendable {
                 path: path, source: absolute, run: runScript, into: &builder)
             return
         }
+        readContent(data, path: path, absolute: absolute, &builder)
+    }
+
+    private func readContent(
+        _ data: Data, path: String, absolute: String, _ builder: inout InventoryBuilder
+    ) {
+        let start = SourceLocation(file: path, line: 1, column: 1)
         guard Vault.isEnvelope(data) else {
             readPlain(data, path: path, absolute: absolute, &builder)
             return

@@ -48,10 +48,10 @@ struct InventoryCommand: AsyncParsableCommand {
                         ?? "see the hosts with: sluice inventory --graph",
                     status: ExitStatus.invalidInput)
             }
-            Terminal.write(text + "\n")
+            Terminal.say(text)
         } else if graph {
             let text = InventoryListing.graph(inventory, withVariables: vars) ?? ""
-            Terminal.write(text + "\n")
+            Terminal.say(text)
         } else {
             let limit = try fleet.limit.map {
                 try inventory.hosts(
@@ -62,7 +62,7 @@ struct InventoryCommand: AsyncParsableCommand {
                 yaml
                 ? try InventoryYAML.list(inventory, limit: limit)
                 : InventoryListing.list(inventory, limit: limit)
-            Terminal.write(text + "\n")
+            Terminal.say(text)
         }
     }
 }

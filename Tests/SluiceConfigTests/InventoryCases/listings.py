@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 from oracle import PROGRAM, STRICT, lay_out
@@ -120,11 +121,13 @@ def inventories():
     for line in VALUES:
         name = line.split(":")[0].strip('"')
         yield f"value {name}", {"hosts.yml": f"all:\n  hosts:\n    a:\n      {line}\n      z: [{{k: 1}}]\n"}
-    everything = "".join("      " + line + "\n" for line in VALUES)
+    # A text that starts with this mark is read without it: a difference of its own.
+    values = [line for line in VALUES if not line.startswith("bom:")]
+    everything = "".join("      " + line + "\n" for line in values)
     yield "all values", {"hosts.yml": "all:\n  hosts:\n    a:\n" + everything}
     yield "all values in a list", {
         "hosts.yml": "all:\n  hosts:\n    a:\n      list:\n" + "".join(
-            "      - " + line + "\n" for line in VALUES)}
+            "      - " + line + "\n" for line in values)}
     yield "odd names", {"hosts.yml": (
         "all:\n  hosts:\n    '010':\n    yes_: {x: 1}\n    a.b: {'k k': 1, 'k: k': 2, '10': 3, 'yes': 4, "
         "'': 5, '- x': 6, 'é': 7, '{': 8}\n    10.0.0.1:\n    'on': {a: 1}\n    '2001:db8::1':\n")}
@@ -154,8 +157,8 @@ def printed(case, directory, *flags):
         command += ["--playbook-dir", case["playbook"]]
     done = subprocess.run(
         command, cwd=directory, env={**os.environ, **STRICT, "HOME": str(directory)},
-        capture_output=True, text=True, timeout=60)
-    return done.stdout if done.returncode == 0 else None
+        capture_output=True, timeout=60)
+    return done.stdout.decode() if done.returncode == 0 else None
 
 
 def main():
@@ -163,14 +166,22 @@ def main():
     recorded = [json.loads(line) for line in (FOLDER / "ansible-inventory.jsonl").read_text().split("\n") if line]
     for case in [case for case in recorded if case["list"] is not None][::7]:
         cases.append({key: case[key] for key in ("name", "files", "sources", "playbook", "executable") if key in case})
+    # Names as arguments: only those are asked for again.
+    target = FOLDER / "listings.jsonl"
+    known = {}
+    if sys.argv[1:]:
+        known = {json.loads(line)["name"]: line for line in target.read_text().split("\n") if line}
     lines = []
     for case in cases:
+        if case["name"] in known and case["name"] not in sys.argv[1:]:
+            lines.append(known[case["name"]])
+            continue
         with tempfile.TemporaryDirectory() as directory:
             lay_out(case, directory)
             case["yaml"] = printed(case, directory, "--list", "--yaml")
             case["graph"] = printed(case, directory, "--graph", "--vars")
         lines.append(json.dumps(case, ensure_ascii=False, separators=(",", ":")))
-    (FOLDER / "listings.jsonl").write_text("\n".join(lines) + "\n")
+    target.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
