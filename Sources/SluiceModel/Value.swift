@@ -45,12 +45,26 @@ package indirect enum Value: Sendable, Hashable {
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+            case _ where scalar != " " && !scalar.isPrintableInPython:
+                let (letter, width) =
+                    scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x10000 ? ("u", 4) : ("U", 8)
                 let digits = String(scalar.value, radix: 16)
-                result += "\\x" + (digits.count == 1 ? "0" : "") + digits
+                result +=
+                    "\\" + letter + String(repeating: "0", count: width - digits.count) + digits
             default: result.unicodeScalars.append(scalar)
             }
         }
         return result + String(quote)
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isPrintableInPython: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator,
+            .paragraphSeparator, .spaceSeparator:
+            false
+        default: true
+        }
     }
 }

@@ -26,6 +26,12 @@ final class PseudoTerminal: Sendable {
         try #require(count == 1)
     }
 
+    func type(_ text: String) throws {
+        let bytes = Array(text.utf8)
+        let count = unsafe write(master, bytes, bytes.count)
+        try #require(count == bytes.count)
+    }
+
     enum Key: UInt8 {
         case controlC = 0x03
         case y = 0x79

@@ -87,7 +87,8 @@ struct ScriptInventory {
         for host in seen {
             let variables: [Document.Entry]?
             if hostVariables != nil {
-                variables = variablesByHost[host].map { self.variables($0, of: host, &builder) } ?? []
+                variables =
+                    variablesByHost[host].map { self.variables($0, of: host, &builder) } ?? []
             } else {
                 guard
                     let printed = await output(

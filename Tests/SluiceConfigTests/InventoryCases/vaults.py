@@ -42,6 +42,7 @@ def main():
     case("a label", sealed("text", label="prod"), ("prod", OPEN))
     case("a label among others", sealed("text", label="prod"), ("dev", OTHER), ("prod", OPEN))
     case("a label under another name", sealed("text", label="prod"), ("dev", OPEN))
+    case("a file of variables", sealed("sealed_port: 8081\nsealed_word: hush\n", label="prod"), ("prod", OPEN))
     case("two passwords of one label", sealed("text", label="prod"), ("prod", OTHER), ("prod", OPEN))
     case("no label, the second fits", sealed("text"), ("a", OTHER), ("b", OPEN))
     case("a short salt", sealed("text", salt="salt"), default)
