@@ -14,7 +14,7 @@ BUILD := scripts/quietly build swift build --explicit-target-dependency-import-c
 LOGS := .build/logs
 SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run examples/service/control.sh
 
-.PHONY: help setup build build-tests test unit-tests simulation-tests server-tests system-tests demo simulate mutants format check lint clean
+.PHONY: help setup build build-tests test unit-tests simulation-tests server-tests system-tests differential-sample differential fuzz benchmark demo simulate mutants format check lint clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,8 @@ build: ## Build sluice and pingd, into .build/debug.
 build-tests:
 	@$(BUILD) --build-tests
 
-test: setup check unit-tests simulation-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
+test: setup check unit-tests differential-sample simulation-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
+	@grep -h SKIPPED $(LOGS)/differential.log || :
 	@grep -h 'Test run with' $(LOGS)/unit-tests.log $(LOGS)/simulation-tests.log \
 	    $(LOGS)/server-tests.log $(LOGS)/system-tests.log
 
@@ -46,6 +47,20 @@ server-tests: build-tests ## The tests against real sshd, the demo service and H
 
 system-tests: build-tests ## The tests of whole rollouts on a fleet under load.
 	@scripts/run-tests system-tests --no-parallel --filter SystemTests
+
+# Fresh inventories each time, and nothing but a reason where the package index can't be reached.
+differential-sample: build-tests
+	@mkdir -p $(LOGS); scripts/differential 150 2>&1 | tee $(LOGS)/differential.log
+
+differential: build-tests ## Hold 20,000 random inventories against ansible-core; DIFFERENTIAL: COUNT [SEED].
+	@scripts/differential $(DIFFERENTIAL)
+
+fuzz: ## Fuzz the readers of inventories and playbooks, 10 million inputs each; FUZZ_RUNS for another number.
+	@scripts/fuzz Inventory $(FUZZ_RUNS)
+	@scripts/fuzz Playbook $(FUZZ_RUNS)
+
+benchmark: ## List 10,000 hosts beside ansible-inventory, in release mode.
+	@Benchmarks/inventory
 
 simulate: ## Simulate 100,000 rollouts with faults, in release mode; SIMULATE_FLAGS: see scripts/simulate.
 	@scripts/simulate $(SIMULATE_FLAGS)

@@ -42,7 +42,9 @@ let package = Package(
             name: "SluiceConfig",
             dependencies: [
                 "SluiceModel",
+                // ansible-vault: HMAC is in the first, PBKDF2 and AES in counter mode in the second.
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Stencil", package: "Stencil"),
             ]),
@@ -96,7 +98,12 @@ let package = Package(
 
         .testTarget(name: "SluiceModelTests", dependencies: ["SluiceModel"]),
         .testTarget(
-            name: "SluiceConfigTests", dependencies: ["SluiceModel", "SluiceConfig"],
+            name: "SluiceConfigTests",
+            dependencies: [
+                "SluiceModel", "SluiceConfig",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
             exclude: ["InventoryCases", "SSHConfigCases"]),
         .testTarget(
             name: "SluiceEngineTests", dependencies: ["SluiceModel", "SluiceEngine"],

@@ -1,8 +1,8 @@
 /// How to reach a host and how to become another user there, as its variables say.
 ///
-/// Nil means that nothing was said, so that an ssh_config file may decide. There is no secret in
-/// it.
-package struct ConnectionSettings: Sendable, Hashable, Codable {
+/// Nil means that nothing was said, so that an ssh_config file may decide. It is not stored
+/// anywhere: passwords are in it, unopened, and each names its variable.
+package struct ConnectionSettings: Sendable, Hashable {
     /// What to do about a host key that is not known yet or has changed.
     package enum HostKeyChecking: String, Sendable, Hashable, Codable {
         /// Refuse unknown and changed keys.
@@ -48,6 +48,12 @@ package struct ConnectionSettings: Sendable, Hashable, Codable {
     /// As ssh writes it: `user@jump:port`, several with commas.
     package var proxyJump: String?
     package var become: Become?
+    /// Of the login.
+    package var password: SecretVariable?
+    /// For sudo and its like; there also where `become` is nil, since a flag may ask for it.
+    package var becomePassword: SecretVariable?
+    /// Of the private key.
+    package var keyPassphrase: SecretVariable?
 
     package init(address: String) { self.address = address }
 }

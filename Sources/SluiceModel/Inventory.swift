@@ -9,11 +9,18 @@ package struct Inventory: Sendable, Hashable {
         package var hosts: [String]
         /// The groups right below this one, in the order in which they came.
         package var children: [String]
+        /// What the files say about this group itself, without the groups around it; its hosts
+        /// have all of it merged already.
+        package var variables: [String: Value]
 
-        package init(_ name: String, hosts: [String] = [], children: [String] = []) {
+        package init(
+            _ name: String, hosts: [String] = [], children: [String] = [],
+            variables: [String: Value] = [:]
+        ) {
             self.name = name
             self.hosts = hosts
             self.children = children
+            self.variables = variables
         }
     }
 
@@ -25,6 +32,9 @@ package struct Inventory: Sendable, Hashable {
         /// The encrypted variable files that apply to this host: they may define anything, and
         /// nothing in them was read.
         package var sealedFiles: [String]
+        /// Where the lists and mappings among the variables are written: hosts that have one from
+        /// the same place share it.
+        package var places: [String: SourceLocation] = [:]
         /// The source in which the host was seen first; nil when it came from a list of hosts.
         package var source: String?
 

@@ -95,8 +95,8 @@ import Testing
             ),
             (
                 ["ansible_user": .vault("$ANSIBLE_VAULT;1.1;AES256\n31")],
-                "gw1.ansible_user: the value is encrypted by ansible-vault, which cannot be read "
-                    + "yet"
+                "gw1.ansible_user: the value is encrypted by ansible-vault: it would be stored in "
+                    + "the plan and shown"
             ),
             (
                 ["ansible_connection": .string("docker")],
@@ -123,10 +123,20 @@ import Testing
             ]).count == 3)
     }
 
-    @Test func passwordsAreNamedButNotShown() throws {
-        let warnings = try read(["ansible_become_password": .string("hunter2")]).warnings
-        #expect(warnings.count == 1)
-        #expect(warnings[0].message.contains("ansible_become_password"))
-        #expect(!warnings[0].message.contains("hunter2"))
+    @Test func passwordsAreSecrets() throws {
+        let reading = try read([
+            "ansible_become_password": .string("hunter2"), "ansible_password": .string("hunter3"),
+            "ansible_ssh_pass": .string("hunter4"),
+            "ansible_private_key_passphrase": .string("hunter5"),
+        ])
+        let settings = reading.settings
+        #expect(try settings.becomePassword?.reveal() == "hunter2")
+        #expect(settings.becomePassword?.name == "gw1.ansible_become_password")
+        // Of several names the last that Ansible knows wins.
+        #expect(try settings.password?.reveal() == "hunter4")
+        #expect(settings.password?.name == "gw1.ansible_ssh_pass")
+        #expect(try settings.keyPassphrase?.reveal() == "hunter5")
+        #expect(!"\(reading)".contains("hunter"))
+        #expect(try read(["ansible_password": .string("")]).settings.password == nil)
     }
 }

@@ -59,7 +59,7 @@ import Testing
             ("plugin: x.y\n", "hosts.yml:1:1: this configures Ansible's inventory plugin 'x.y'"),
             ("[web]\nh\n", "hosts.yml:1:1: the file is named as YAML or JSON"),
             ("- a\n", "hosts.yml:1:1: expected a mapping of groups, found a list"),
-            ("$ANSIBLE_VAULT;1.1;AES256\n31\n", "hosts.yml:1:1: the inventory is encrypted"),
+            ("$ANSIBLE_VAULT;1.1;AES256\n31\n", "hosts.yml:1:1: the file looks as if encrypted"),
         ])
     func yaml(_ text: String, _ expected: String) async throws {
         try await InventoryFixture.with(["hosts.yml": text]) { fixture in

@@ -30,14 +30,15 @@ struct InventoryFixture {
     func path(_ name: String) -> String { directory + "/" + name }
 
     func read(
-        _ sources: [String], playbook: String? = nil, runScript: InventoryScriptRunner? = nil
+        _ sources: [String], playbook: String? = nil, runScript: InventoryScriptRunner? = nil,
+        vault: Vault? = nil
     ) async throws -> InventoryReader.Reading {
         // A list of hosts is no path.
         let paths = sources.map { source in
             source.contains(",") ? source : path(source)
         }
         return try await InventoryReader(
-            playbookDirectory: playbook.map(path), runScript: runScript
+            playbookDirectory: playbook.map(path), runScript: runScript, vault: vault
         ).read(paths)
     }
 
@@ -61,10 +62,10 @@ struct InventoryFixture {
 
     /// `file:line:column: message` of every problem, without the directory.
     func problems(
-        _ sources: [String], runScript: InventoryScriptRunner? = nil
+        _ sources: [String], runScript: InventoryScriptRunner? = nil, vault: Vault? = nil
     ) async throws -> [String] {
         do {
-            _ = try await read(sources, runScript: runScript)
+            _ = try await read(sources, runScript: runScript, vault: vault)
             return []
         } catch let error as ConfigurationError {
             return error.problems.map {

@@ -4,6 +4,30 @@ import SluiceModel
 import Testing
 
 @Suite struct InventoryReaderTests {
+    /// Found by fuzzing: each name was looked for in the whole of Unicode, and a file of half a
+    /// kilobyte took seconds.
+    @Test func manyNamedCharacters() async throws {
+        let names = (0..<300).map { "n\($0)='\\N{BULLET}\\N{no such \($0)}'" }
+        let good = (0..<300).map {
+            "g\($0)='\\N{BULLET}\\N{CJK UNIFIED IDEOGRAPH-4E\(10 + $0 % 80)}\\N{LINE FEED}'"
+        }
+        let start = ContinuousClock.now
+        let inventory = try await inventory(
+            ini: "a\n[all:vars]\n" + (names + good).joined(separator: "\n") + "\n")
+        let variables = inventory.variables(for: "a")
+        #expect(variables["n0"] == .string("'\\N{BULLET}\\N{no such 0}'"))
+        #expect(variables["g0"] == .string("•\u{4E10}\n"))
+        #expect(ContinuousClock.now - start < .seconds(60))
+    }
+
+    /// Found by fuzzing: a group looked through all its hosts for each new one.
+    @Test func manyHostsInOneGroup() async throws {
+        let start = ContinuousClock.now
+        let inventory = try await inventory(ini: "[web]\nh[1:60000]\n")
+        #expect(inventory.groups["web"]?.count == 60000)
+        #expect(ContinuousClock.now - start < .seconds(60))
+    }
+
     @Test func providesItsOwnVariables() async throws {
         let files = ["inv/hosts.ini": "[web]\nw1.example.net groups=x\n[dc:children]\nweb\n"]
         try await InventoryFixture.with(files) { fixture in

@@ -149,8 +149,8 @@ struct PlaybookErrorTests {
         Case("name: \"{{ a\"", "5:9", "name", "without '}}'", "close it"),
         Case("name: \"{{ a | uper }}\"", "5:9", "name", "unknown filter 'uper'", "'upper'"),
         Case("name: \"{{ a.split('.') }}\"", "5:9", "name", "function call", "filters"),
-        Case("name: \"{{ a + 1 }}\"", "5:9", "name", "unexpected '+ 1'", "operators"),
-        Case("name: \"{{ a | replace('b') }}\"", "5:9", "name", "takes 2 arguments", "docs"),
+        Case("name: \"{{ a + 1 }}\"", "5:9", "name", "the operator '+'", "operators"),
+        Case("name: \"{{ a | replace('b') }}\"", "5:9", "name", "takes 2 to 3 arguments", "docs"),
         Case("name: \"{{ }}\"", "5:9", "name", "without an expression", "variable"),
     ]
 

@@ -65,7 +65,7 @@ struct TemplateTests {
             ("{{ app.x }}", "'app' is 'feature_gateway'", "as it is"),
             ("{{ missing | upper }}", "undefined variable 'missing'", "default"),
             ("{{ app | int }}", "needs a number", "variable"),
-            ("{{ app | join(',') }}", "needs a list", "variable"),
+            ("{{ port | join(',') }}", "needs a list", "variable"),
             ("{{ port | length }}", "needs a text or a list", "variable"),
             ("{{ secret }}", "'secret' is encrypted", "read it when it runs"),
             ("{{ keys.b }}", "'keys.b' is encrypted", "read it when it runs"),

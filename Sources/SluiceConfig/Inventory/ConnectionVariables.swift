@@ -10,21 +10,25 @@ package struct ConnectionVariables {
 
     private let host: String
     private let variables: [String: Value]
+    private let vault: Vault
     private let render: (String) throws -> String
     private var problems: [ConfigurationProblem] = []
     private var warnings: [ConfigurationWarning] = []
 
     /// - Parameters:
     ///   - host: the name in the inventory, which is the address unless a variable says otherwise.
+    ///   - vault: opens encrypted passwords, when they are asked for.
     ///   - render: resolves the templates in a text.
     /// - Throws: ``ConfigurationError`` with all problems; they name the variable, since variables
     ///   come merged from many files.
     package static func read(
-        host: String, variables: [String: Value], render: (String) throws -> String
+        host: String, variables: [String: Value], vault: Vault = Vault(),
+        render: (String) throws -> String
     ) throws(ConfigurationError) -> Reading {
         let result: Result<Reading, ConfigurationError> = withoutActuallyEscaping(render) {
             render in
-            var reader = ConnectionVariables(host: host, variables: variables, render: render)
+            var reader = ConnectionVariables(
+                host: host, variables: variables, vault: vault, render: render)
             let settings = reader.settings()
             if let error = ConfigurationError(reader.problems) { return .failure(error) }
             return .success(Reading(settings: settings, warnings: reader.warnings))
@@ -33,10 +37,12 @@ package struct ConnectionVariables {
     }
 
     private init(
-        host: String, variables: [String: Value], render: @escaping (String) throws -> String
+        host: String, variables: [String: Value], vault: Vault,
+        render: @escaping (String) throws -> String
     ) {
         self.host = host
         self.variables = variables
+        self.vault = vault
         self.render = render
     }
 
@@ -53,8 +59,10 @@ package struct ConnectionVariables {
             case .null: continue
             case .vault:
                 problem(
-                    name, "the value is encrypted by ansible-vault, which cannot be read yet",
-                    "give this variable in plain text, or with -e")
+                    name,
+                    "the value is encrypted by ansible-vault: it would be stored in the plan and "
+                        + "shown",
+                    "give this variable in plain text, or with -e; only passwords may be encrypted")
                 return nil
             case .string(let text):
                 do {
@@ -73,7 +81,17 @@ package struct ConnectionVariables {
         return nil
     }
 
-    private mutating func text(_ names: (String, Value)?) -> String? { names?.1.text }
+    /// The first of the names that is set to something, to be opened when it is needed.
+    private func secret(_ names: String...) -> SecretVariable? {
+        for name in names {
+            guard let value = variables[name], value != .null, value != .string("") else {
+                continue
+            }
+            return TemplateRendering.secret(
+                "\(host).\(name)", value, over: variables, vault: vault)
+        }
+        return nil
+    }
 
     private mutating func number(_ found: (name: String, value: Value)?, _ range: ClosedRange<Int>)
         -> Int?
@@ -117,6 +135,12 @@ package struct ConnectionVariables {
         var settings = ConnectionSettings(address: address)
         settings.port = number(first("ansible_ssh_port", "ansible_port"), 1...65535)
         settings.user = first("ansible_ssh_user", "ansible_user")?.value.text
+        settings.password = secret(
+            "ansible_ssh_password", "ansible_ssh_pass", "ansible_password")
+        settings.becomePassword = secret(
+            "ansible_sudo_pass", "ansible_become_pass", "ansible_become_password")
+        settings.keyPassphrase = secret(
+            "ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase")
         if let file = first("ansible_ssh_private_key_file", "ansible_private_key_file") {
             settings.identityFiles = [file.value.text]
         }
@@ -145,16 +169,6 @@ package struct ConnectionVariables {
                     connection.name, "the connection '\(name)' is not supported: expected ssh",
                     "remove the variable, or leave the host out with --limit '!\(host)'")
             }
-        }
-        for name in [
-            "ansible_password", "ansible_ssh_pass", "ansible_ssh_password",
-            "ansible_become_password", "ansible_become_pass",
-        ] where variables[name] != nil {
-            warnings.append(
-                ConfigurationWarning(
-                    at: nil,
-                    "\(host): \(name) is not used: log in with a key, and let sudo ask no password")
-            )
         }
         if let command = first("ansible_ssh_executable") {
             warnings.append(

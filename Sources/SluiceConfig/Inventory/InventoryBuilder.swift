@@ -8,14 +8,18 @@ struct InventoryBuilder {
     struct GroupDraft {
         var name: String
         var hosts: [String] = []
+        /// The same as `hosts`, to ask: a group may have ten thousand.
+        var members: Set<String> = []
         var children: [String] = []
         var variables: [String: Value] = [:]
+        var places: [String: SourceLocation] = [:]
         var priority = 1
     }
 
     struct HostDraft {
         var name: String
         var variables: [String: Value] = [:]
+        var places: [String: SourceLocation] = [:]
         var source: String?
     }
 
@@ -25,6 +29,9 @@ struct InventoryBuilder {
     private(set) var hostOrder: [String] = []
     var problems: [ConfigurationProblem] = []
     var warnings: [ConfigurationWarning] = []
+    /// While it is set, variables come from a file that ansible-vault encrypted: their values are
+    /// secrets, and no message may quote the text.
+    private var sealedFile: String?
 
     init() {
         addGroup("all", at: nil)
@@ -38,6 +45,33 @@ struct InventoryBuilder {
 
     mutating func warn(_ location: SourceLocation?, _ message: String) {
         warnings.append(ConfigurationWarning(at: location, message))
+    }
+
+    /// Reads what was decrypted from a file: its variables become secrets, and what is wrong with it
+    /// is told without a word of its text.
+    mutating func readSealed(_ file: String, _ body: (inout InventoryBuilder) -> Void) {
+        let (problemCount, warningCount) = (problems.count, warnings.count)
+        sealedFile = file
+        body(&self)
+        sealedFile = nil
+        for index in problems.indices.dropFirst(problemCount) {
+            problems[index] = ConfigurationProblem(
+                at: problems[index].location,
+                "what ansible-vault decrypted cannot be read here",
+                remedy: "mend it with: ansible-vault edit \(file)")
+        }
+        for index in warnings.indices.dropFirst(warningCount) {
+            warnings[index].message =
+                "something in what ansible-vault decrypted is skipped or doubtful here; see it "
+                + "with: ansible-vault view \(file)"
+        }
+    }
+
+    /// A variable's value as it is kept: sealed, if its file is.
+    func kept(_ value: Value, at place: SourceLocation?) -> Value {
+        guard sealedFile != nil else { return value }
+        if case .vault = value { return value }
+        return .vault(SealedValue(.opened(value), at: place))
     }
 
     /// Warns of the name of a variable that no template could say.
@@ -90,7 +124,9 @@ struct InventoryBuilder {
             // Port 0 is no port there either.
             if let port, port != 0 { hosts[name]?.variables["ansible_port"] = .int(port) }
         }
-        if groups[group]?.hosts.contains(name) == false { groups[group]?.hosts.append(name) }
+        if groups[group]?.members.insert(name).inserted == true {
+            groups[group]?.hosts.append(name)
+        }
     }
 
     /// Sets a variable of a host, or of the group of that name if there is one: that is what
@@ -98,7 +134,9 @@ struct InventoryBuilder {
     mutating func set(_ key: String, to value: Value, on entity: String, at place: SourceLocation?)
     {
         if groups[entity] == nil {
+            let value = kept(value, at: place)
             hosts[entity]?.variables[key] = value
+            hosts[entity]?.places[key] = value.isCollection ? place : nil
         } else if key == "ansible_group_priority" {
             switch value {
             case .int(let priority): groups[entity]?.priority = priority
@@ -113,7 +151,9 @@ struct InventoryBuilder {
                     remedy: "write a number; groups of one depth apply in the order of it")
             }
         } else {
+            let value = kept(value, at: place)
             groups[entity]?.variables[key] = value
+            groups[entity]?.places[key] = value.isCollection ? place : nil
         }
     }
 
@@ -226,5 +266,17 @@ struct InventoryBuilder {
             }
         }
         return result
+    }
+}
+
+extension Value {
+    /// A list or a mapping, also one from an encrypted file.
+    var isCollection: Bool {
+        switch self {
+        case .list, .dict: true
+        case .vault(let sealed):
+            if case .opened(let value) = sealed.content { value.isCollection } else { false }
+        default: false
+        }
     }
 }

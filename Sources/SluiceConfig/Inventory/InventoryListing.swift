@@ -45,22 +45,44 @@ package enum InventoryListing {
         "playbook_dir", "play_hosts", "role_name", "role_names", "role_path", "role_uuid",
     ]
 
-    private static func shownVariables(of host: Inventory.Host) -> [String: Value] {
-        host.variables.filter { !provided.contains($0.key) }
+    static func shownVariables(of host: Inventory.Host) -> [String: Value] {
+        shown(host.variables)
+    }
+
+    private static func shown(_ variables: [String: Value]) -> [String: Value] {
+        variables.filter { !provided.contains($0.key) }
     }
 
     /// `--graph`: the tree of groups below `group`; nil when there is no such group.
-    package static func graph(_ inventory: Inventory, from group: String = "all") -> String? {
+    ///
+    /// - Parameter withVariables: `--vars`: under each host everything that it has, under each
+    ///   group what is its own.
+    package static func graph(
+        _ inventory: Inventory, from group: String = "all", withVariables: Bool = false
+    ) -> String? {
         guard inventory.group(group) != nil else { return nil }
         var lines: [String] = []
+        func addVariables(_ variables: [String: Value], depth: Int) {
+            guard withVariables else { return }
+            let indent = String(repeating: "  |", count: depth) + "--"
+            for (name, value) in variables.sorted(by: { $0.key.precedesInPython($1.key) }) {
+                lines.append("\(indent){\(name) = \(value.shownText)}")
+            }
+        }
         func add(_ name: String, depth: Int) {
             let indent = String(repeating: "  |", count: depth) + (depth > 0 ? "--" : "")
             lines.append(indent + "@\(name):")
             guard let group = inventory.group(name) else { return }
+            defer { addVariables(shown(group.variables), depth: depth + 1) }
             for child in group.children { add(child, depth: depth + 1) }
             guard name != "all" else { return }
             let below = String(repeating: "  |", count: depth + 1) + "--"
-            lines += group.hosts.map { below + $0 }
+            for host in group.hosts {
+                lines.append(below + host)
+                if let host = inventory.host(host) {
+                    addVariables(shownVariables(of: host), depth: depth + 2)
+                }
+            }
         }
         add(group, depth: 0)
         return lines.joined(separator: "\n")
@@ -84,8 +106,13 @@ package enum InventoryListing {
         case .int(let number): text += String(number)
         case .double(let number): text += literal(number)
         case .string(let string): quote(string, to: &text)
-        case .vault(let cipher):
-            write(.dict(["__ansible_vault": .string(cipher)]), indent: indent, to: &text)
+        case .vault(let sealed):
+            // A file that is encrypted as a whole is shown in plain text, to who has its password.
+            switch sealed.content {
+            case .envelope(let cipher):
+                write(.dict(["__ansible_vault": .string(cipher)]), indent: indent, to: &text)
+            case .opened(let value): write(value, indent: indent, to: &text)
+            }
         case .list(let items):
             guard !items.isEmpty else {
                 text += "[]"
@@ -138,5 +165,16 @@ package enum InventoryListing {
             }
         }
         text += "\""
+    }
+}
+
+extension Value {
+    /// With what a file that is encrypted as a whole holds, which a listing shows to who has its
+    /// password.
+    fileprivate var shownText: String {
+        if case .vault(let sealed) = self, case .opened(let value) = sealed.content {
+            return value.shownText
+        }
+        return text
     }
 }

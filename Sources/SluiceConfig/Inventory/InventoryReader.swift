@@ -17,9 +17,17 @@ package struct InventoryReader: Sendable {
     /// Without it, an executable source is a problem.
     package var runScript: InventoryScriptRunner?
 
-    package init(playbookDirectory: String? = nil, runScript: InventoryScriptRunner? = nil) {
+    /// Opens files that are encrypted as a whole. Without it, or without a password in it, an
+    /// encrypted inventory is a problem and an encrypted file of variables is left out.
+    package var vault: Vault?
+
+    package init(
+        playbookDirectory: String? = nil, runScript: InventoryScriptRunner? = nil,
+        vault: Vault? = nil
+    ) {
         self.playbookDirectory = playbookDirectory
         self.runScript = runScript
+        self.vault = vault
     }
 
     /// Reads all sources; a later one wins over an earlier one.
@@ -34,11 +42,33 @@ package struct InventoryReader: Sendable {
                 nil, "no inventory was given", remedy: "name one: -i inventory.ini, or -i 'host1,'")
         }
         for source in sources { await read(source, &builder) }
+        return try finish(builder, sources)
+    }
+
+    /// Reads one source that is at hand already, without a look at the disk: no variables beside
+    /// it, no program.
+    ///
+    /// - Parameter name: What the file would be called; its ending says in which format it is.
+    /// - Throws: ``ConfigurationError`` with every problem.
+    package func read(_ bytes: [UInt8], named name: String) throws(ConfigurationError) -> Reading {
+        var builder = InventoryBuilder()
+        readContent(Data(bytes), path: name, absolute: "/" + name, &builder)
+        return try finish(builder, [])
+    }
+
+    private func finish(
+        _ builder: InventoryBuilder, _ sources: [String]
+    ) throws(ConfigurationError) -> Reading {
+        var builder = builder
         builder.reconcile()
-        let hosts = variables(sources, &builder)
+        let (hosts, groupVariables) = variables(sources, &builder)
         if let error = ConfigurationError(builder.problems) { throw error }
         let groups = builder.groupOrder.compactMap { builder.groups[$0] }
-            .map { Inventory.Group($0.name, hosts: $0.hosts, children: $0.children) }
+            .map {
+                Inventory.Group(
+                    $0.name, hosts: $0.hosts, children: $0.children,
+                    variables: groupVariables[$0.name] ?? [:])
+            }
         let inventory = Inventory(
             groups: groups, hosts: hosts,
             playbookDirectory: playbookDirectory.map(FilePath.absolute))
@@ -113,12 +143,30 @@ package struct InventoryReader: Sendable {
                 path: path, source: absolute, run: runScript, into: &builder)
             return
         }
-        if data.starts(with: Data("$ANSIBLE_VAULT;".utf8)) {
-            builder.problem(
-                start, "the inventory is encrypted by ansible-vault",
-                remedy: "keep hosts and groups in plain text and encrypt variables in group_vars/")
+        readContent(data, path: path, absolute: absolute, &builder)
+    }
+
+    private func readContent(
+        _ data: Data, path: String, absolute: String, _ builder: inout InventoryBuilder
+    ) {
+        let start = SourceLocation(file: path, line: 1, column: 1)
+        guard Vault.isEnvelope(data) else {
+            readPlain(data, path: path, absolute: absolute, &builder)
             return
         }
+        let text = String(decoding: data, as: UTF8.self)
+        guard let plain = builder.plainText(of: text, at: start, with: vault ?? Vault()) else {
+            return
+        }
+        builder.readSealed(path) {
+            readPlain(Data(plain.utf8), path: path, absolute: absolute, &$0)
+        }
+    }
+
+    private func readPlain(
+        _ data: Data, path: String, absolute: String, _ builder: inout InventoryBuilder
+    ) {
+        let start = SourceLocation(file: path, line: 1, column: 1)
         let ending = FilePath.fileExtension(path)
         switch ending {
         case ".yml", ".yaml", ".json", "":
@@ -218,8 +266,8 @@ package struct InventoryReader: Sendable {
     /// wins over beside the inventory, and a whole value replaces a whole value.
     private func variables(
         _ sources: [String], _ builder: inout InventoryBuilder
-    ) -> [Inventory.Host] {
-        var files = VariableFiles()
+    ) -> (hosts: [Inventory.Host], groups: [String: [String: Value]]) {
+        var files = VariableFiles(vault: vault)
         let beside = sources.compactMap { source -> String? in
             switch FilePath.isDirectory(source) {
             case true?: source
@@ -227,38 +275,59 @@ package struct InventoryReader: Sendable {
             case nil: nil
             }
         }
-        let groupsByHost = builder.groupsByHost()
-        let everywhere = builder.groups["all"]?.variables ?? [:]
-        return builder.hostOrder.compactMap { name in
-            guard let draft = builder.hosts[name] else { return nil }
-            let groups = groupsByHost[name] ?? []
-            var host = Inventory.Host(name, variables: everywhere, source: draft.source)
-            func apply(_ layer: [String: Value]) {
-                host.variables.merge(layer) { _, later in later }
-            }
-            func apply(_ kind: String, _ entities: [String], _ directories: [String]) {
-                for directory in directories {
-                    for entity in entities {
-                        let found = files.variables(
-                            for: entity, kind: kind, in: directory, &builder)
-                        apply(found.variables)
-                        for file in found.sealedFiles where !host.sealedFiles.contains(file) {
-                            host.sealedFiles.append(file)
-                        }
-                    }
+        let besidePlaybook = [playbookDirectory].compactMap(\.self)
+        func found(_ kind: String, _ entities: [String], _ directories: [String])
+            -> VariableFiles.Found
+        {
+            var all = VariableFiles.Found()
+            for directory in directories {
+                for entity in entities {
+                    all.merge(files.variables(for: entity, kind: kind, in: directory, &builder))
                 }
             }
-            let besidePlaybook = [playbookDirectory].compactMap(\.self)
-            for group in groups { apply(builder.groups[group]?.variables ?? [:]) }
-            apply("group_vars", ["all"], beside)
-            apply("group_vars", ["all"], besidePlaybook)
-            apply("group_vars", groups, beside)
-            apply("group_vars", groups, besidePlaybook)
-            apply(draft.variables)
-            apply("host_vars", [name], beside)
-            apply("host_vars", [name], besidePlaybook)
+            return all
+        }
+        /// What the members of a set of groups have in common: hosts come in few such sets.
+        var layers: [[String]: VariableFiles.Found] = [:]
+        func layer(_ groups: [String]) -> VariableFiles.Found {
+            if let known = layers[groups] { return known }
+            var all = VariableFiles.Found()
+            for name in ["all"] + groups {
+                guard let draft = builder.groups[name] else { continue }
+                all.merge(.init(variables: draft.variables, places: draft.places))
+            }
+            all.merge(found("group_vars", ["all"], beside))
+            all.merge(found("group_vars", ["all"], besidePlaybook))
+            all.merge(found("group_vars", groups, beside))
+            all.merge(found("group_vars", groups, besidePlaybook))
+            layers[groups] = all
+            return all
+        }
+        let groupsByHost = builder.groupsByHost()
+        let hosts = builder.hostOrder.compactMap { name -> Inventory.Host? in
+            guard let draft = builder.hosts[name] else { return nil }
+            var all = layer(groupsByHost[name] ?? [])
+            all.merge(.init(variables: draft.variables, places: draft.places))
+            all.merge(found("host_vars", [name], beside))
+            all.merge(found("host_vars", [name], besidePlaybook))
+            var host = Inventory.Host(name, variables: all.variables, source: draft.source)
+            host.places = all.places
+            for file in all.sealedFiles where !host.sealedFiles.contains(file) {
+                host.sealedFiles.append(file)
+            }
             return host
         }
+        // As for a listing of groups: each by itself, also one without hosts.
+        let groups = builder.groups.mapValues { draft in
+            var all = VariableFiles.Found(variables: draft.variables)
+            all.merge(found("group_vars", [draft.name], beside))
+            all.merge(found("group_vars", [draft.name], besidePlaybook))
+            if draft.priority != 1 {
+                all.variables["ansible_group_priority"] = .int(draft.priority)
+            }
+            return all.variables
+        }
+        return (hosts, groups)
     }
 }
 

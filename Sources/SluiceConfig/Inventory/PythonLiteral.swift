@@ -313,13 +313,28 @@ private struct PythonLiteralReader {
 
     // MARK: Texts
 
-    /// The character that Unicode calls so. There is no index of names, and `\N{...}` is too rare
-    /// to make one.
+    /// The character that Unicode calls so.
     private static func scalar(named name: String) -> Unicode.Scalar? {
         let name = name.uppercased()
-        return (0...0x10FFFF as ClosedRange<UInt32>).lazy.compactMap(Unicode.Scalar.init)
-            .first { $0.properties.name == name || $0.properties.nameAlias == name }
+        guard name.hasPrefix(numbered) else { return scalarsByName[name] }
+        let found = UInt32(name.dropFirst(numbered.count), radix: 16).flatMap(Unicode.Scalar.init)
+        return found?.properties.name == name ? found : nil
     }
+
+    private static let numbered = "CJK UNIFIED IDEOGRAPH-"
+
+    /// Made when the first `\N{...}` is read, which is rare; a search through all of Unicode for
+    /// each would let a short file take seconds.
+    private static let scalarsByName: [String: Unicode.Scalar] = {
+        var scalars: [String: Unicode.Scalar] = [:]
+        for scalar in (0...0x10FFFF as ClosedRange<UInt32>).lazy.compactMap(Unicode.Scalar.init) {
+            if let name = scalar.properties.name, !name.hasPrefix(numbered) {
+                scalars[name] = scalar
+            }
+            if let alias = scalar.properties.nameAlias { scalars[alias] = scalar }
+        }
+        return scalars
+    }()
 
     /// One or more quoted texts side by side, which Python joins; nil if there is none.
     private mutating func strings() throws -> String? {

@@ -12,6 +12,7 @@ struct ScriptInventory {
     private let path: String
     private let run: InventoryScriptRunner
     private var seen: [String] = []
+    private var seenNames: Set<String> = []
 
     static func read(
         path: String, source: String, run: @escaping InventoryScriptRunner,
@@ -81,11 +82,13 @@ struct ScriptInventory {
                 group(entry, source: source, &builder)
             }
         }
+        let listed = (hostVariables ?? []).map { ($0.key, $0.value) }
+        let variablesByHost = Dictionary(listed) { first, _ in first }
         for host in seen {
             let variables: [Document.Entry]?
-            if let hostVariables {
-                let found = hostVariables.first { $0.key == host }?.value
-                variables = found.map { self.variables($0, of: host, &builder) } ?? []
+            if hostVariables != nil {
+                variables =
+                    variablesByHost[host].map { self.variables($0, of: host, &builder) } ?? []
             } else {
                 guard
                     let printed = await output(
@@ -119,7 +122,9 @@ struct ScriptInventory {
         case .list(let items): return .list(items.map { value($0, &builder) })
         case .map(let entries):
             if entries.count == 1, case .scalar(.string(let text)) = entries[0].value.content {
-                if entries[0].key == "__ansible_vault" { return .vault(text) }
+                if entries[0].key == "__ansible_vault" {
+                    return .vault(SealedValue(.envelope(text), at: document.location))
+                }
                 if entries[0].key == "__ansible_unsafe" {
                     if Document.hasTemplate(text) {
                         builder.problem(
@@ -191,7 +196,7 @@ struct ScriptInventory {
         _ host: String, to group: String, source: String, at place: SourceLocation,
         _ builder: inout InventoryBuilder
     ) {
-        if !seen.contains(host) { seen.append(host) }
+        if seenNames.insert(host).inserted { seen.append(host) }
         builder.addHost(host, to: group, port: nil, source: source, at: place)
     }
 

@@ -6,11 +6,20 @@ struct VariableFiles {
     /// What the files of one directory say about one host or group.
     struct Found {
         var variables: [String: Value] = [:]
+        /// Where its lists and mappings are written.
+        var places: [String: SourceLocation] = [:]
         var sealedFiles: [String] = []
     }
 
     private static let extensions = ["", ".yml", ".yaml", ".json"]
+    private let vault: Vault?
     private var files: [String: Found] = [:]
+    private var found: [String: Found] = [:]
+    /// The names in each directory `group_vars` or `host_vars`; nil where there is none.
+    private var names: [String: Set<String>?] = [:]
+
+    /// - Parameter vault: opens encrypted files; nil, or without a password, leaves them closed.
+    init(vault: Vault? = nil) { self.vault = vault }
 
     /// The variables for `name` beside an inventory or a playbook.
     ///
@@ -25,20 +34,36 @@ struct VariableFiles {
         guard !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
             return Found()
         }
-        let base = FilePath.join(FilePath.join(directory, kind), name)
+        let folder = FilePath.join(directory, kind)
+        let base = FilePath.join(folder, name)
+        if let known = self.found[base] { return known }
         var found = Found()
-        for ending in Self.extensions {
+        defer { self.found[base] = found }
+        for ending in Self.extensions where mayExist(name + ending, in: folder) {
             let path = base + ending
             guard let isDirectory = FilePath.isDirectory(path) else { continue }
             for file in isDirectory ? Self.files(below: path, &builder) : [path] {
                 let read = read(file, &builder)
-                found.variables.merge(read.variables) { _, later in later }
-                found.sealedFiles += read.sealedFiles
+                found.merge(read)
             }
             // Only the first of the spellings counts.
             break
         }
         return found
+    }
+
+    /// One look into the directory in place of one for each of thousands of hosts.
+    private mutating func mayExist(_ name: String, in folder: String) -> Bool {
+        if name.contains("/") { return true }
+        if names[folder] == nil {
+            let listed = try? FileManager.default.contentsOfDirectory(atPath: folder)
+            names[folder] = .some(listed.map(Set.init))
+        }
+        // What cannot be listed may still be opened by its name.
+        guard let known = names[folder], let known else {
+            return FilePath.isDirectory(folder) == true
+        }
+        return known.contains(name)
     }
 
     private static func files(
@@ -60,19 +85,33 @@ struct VariableFiles {
 
     private mutating func read(_ path: String, _ builder: inout InventoryBuilder) -> Found {
         if let known = files[path] { return known }
-        let found = Self.load(path, &builder)
+        let found = load(path, &builder)
         files[path] = found
         return found
     }
 
-    private static func load(_ path: String, _ builder: inout InventoryBuilder) -> Found {
+    private func load(_ path: String, _ builder: inout InventoryBuilder) -> Found {
         guard let text = FilePath.text(of: path, &builder) else { return Found() }
         let start = SourceLocation(file: path, line: 1, column: 1)
-        if text.hasPrefix("$ANSIBLE_VAULT;") {
+        guard Vault.isEnvelope(text) else { return Self.read(text, of: path, &builder) }
+        guard let vault, vault.hasPasswords else {
             builder.warn(
-                start, "the file is encrypted by ansible-vault; its variables are not read")
+                start,
+                "the file is encrypted by ansible-vault and no vault password was given; its "
+                    + "variables are not read")
             return Found(sealedFiles: [path])
         }
+        guard let plain = builder.plainText(of: text, at: start, with: vault) else {
+            return Found()
+        }
+        var found = Found()
+        builder.readSealed(path) { found = Self.read(plain, of: path, &$0) }
+        return found
+    }
+
+    private static func read(
+        _ text: String, of path: String, _ builder: inout InventoryBuilder
+    ) -> Found {
         let document: Document?
         do {
             document =
@@ -92,9 +131,28 @@ struct VariableFiles {
         var found = Found()
         for entry in entries {
             builder.checkName(of: entry)
-            found.variables[entry.key] = entry.value.value
+            let value = builder.kept(entry.value.value, at: entry.value.location)
+            found.variables[entry.key] = value
+            found.places[entry.key] = value.isCollection ? entry.value.location : nil
         }
         return found
+    }
+}
+
+extension VariableFiles.Found {
+    /// A whole value replaces a whole value.
+    mutating func merge(_ later: Self) {
+        variables.merge(later.variables) { $1 }
+        places = Self.places(places, later.places, replaced: later.variables)
+        sealedFiles += later.sealedFiles
+    }
+
+    static func places(
+        _ earlier: [String: SourceLocation], _ later: [String: SourceLocation],
+        replaced: [String: Value]
+    ) -> [String: SourceLocation] {
+        if earlier.isEmpty { return later }
+        return earlier.filter { replaced[$0.key] == nil }.merging(later) { $1 }
     }
 }
 

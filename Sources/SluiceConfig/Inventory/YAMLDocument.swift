@@ -238,7 +238,8 @@ extension Document {
             switch tag {
             case "", "!": return plain ? self.plain(scalar.string, place) : .string(scalar.string)
             case "!!str": return .string(scalar.string)
-            case "!vault", "!vault-encrypted": return .vault(scalar.string)
+            case "!vault", "!vault-encrypted":
+                return .vault(SealedValue(.envelope(scalar.string), at: place))
             case "!unsafe":
                 if Document.hasTemplate(scalar.string) {
                     problems.append(

@@ -20,6 +20,14 @@ package enum YAMLScalar {
         return double(text).map(Value.double) ?? .string(text)
     }
 
+    /// Whether a plain scalar of these letters is a text, and nothing else, to PyYAML.
+    static func isText(_ text: String) -> Bool {
+        guard text != "=", text != "<<", YAMLTimestamp(text) == nil, !isInteger(text),
+            case .string = value(of: text, plain: true)
+        else { return false }
+        return true
+    }
+
     /// How a key that is not a text reads in JSON: `80`, `true`, `null`.
     static func keyText(_ value: Value) -> String {
         switch value {

@@ -4,42 +4,46 @@ import Stencil
 /// The filters of expressions: few, with the meaning that they have in Ansible.
 enum TemplateFilters {
     static let names = [
-        "bool", "default", "first", "int", "join", "last", "length", "lower", "quote", "replace",
-        "upper",
+        "bool", "count", "d", "default", "first", "int", "join", "last", "length", "lower", "quote",
+        "replace", "ternary", "upper",
     ]
 
     static func arguments(of name: String) -> ClosedRange<Int> {
         switch name {
-        case "default": 1...2
-        case "replace": 2...2
+        case "default", "d": 0...2
+        case "replace": 2...3
+        case "ternary": 2...3
         case "join", "int": 0...1
         default: 0...0
         }
     }
 
-    /// Stencil applies them by name; values go through it as they are.
+    /// Stencil applies them by name; values go through it as they are. `default` and `ternary` are
+    /// not among them: they choose which of their arguments is looked at.
     static func environment() -> Environment {
         let filters = Extension()
-        filters.registerFilter("default") { value, arguments in
-            let value = value as? Value
-            // default('x', true) replaces what is empty, too.
-            if arguments.count == 2, (arguments[1] as? Value)?.isTruthy == true {
-                return value?.isTruthy == true ? value : arguments[0]
-            }
-            return value ?? arguments[0]
-        }
         register("lower", in: filters) { value, _ in .string(value.text.lowercased()) }
         register("upper", in: filters) { value, _ in .string(value.text.uppercased()) }
-        register("quote", in: filters) { value, _ in .string(quoted(value.text)) }
+        register("quote", in: filters) { value, _ in
+            .string(quoted(value == .null ? "" : value.text))
+        }
         register("length", in: filters, length)
+        register("count", in: filters, length)
         register("int", in: filters, int)
         register("bool", in: filters) { value, _ in .bool(bool(value)) }
         register("join", in: filters) { value, arguments in
-            guard case .list(let items) = value else { throw wrong("join", "a list", value) }
+            let items = try items(of: value, "join")
             return .string(items.map(\.text).joined(separator: arguments.first?.text ?? ""))
         }
         register("replace", in: filters) { value, arguments in
-            .string(value.text.replacing(arguments[0].text, with: arguments[1].text))
+            let count: Int?
+            switch arguments.count > 2 ? arguments[2] : .null {
+            case .null: count = nil
+            case .int(let number): count = max(0, number)
+            default: throw wrong("replace", "a number as its third argument", arguments[2])
+            }
+            return .string(
+                replaced(value.text, arguments[0].text, arguments[1].text, atMost: count))
         }
         register("first", in: filters) { value, _ in try end("first", value) { $0.first } }
         register("last", in: filters) { value, _ in try end("last", value) { $0.last } }
@@ -75,8 +79,14 @@ enum TemplateFilters {
         case .bool(let value): return .int(value ? 1 : 0)
         case .double(let number) where abs(number) < 1e15: return .int(Int(number))
         case .string(let text):
-            if let number = Int(text.trimmedSpaces) { return .int(number) }
-            if let number = Double(text), abs(number) < 1e15 { return .int(Int(number)) }
+            let text = pythonDigits(text.trimmedSpaces)
+            if let number = Int(text) { return .int(number) }
+            let isDecimal = text.utf8.allSatisfy {
+                "+-.eE".utf8.contains($0) || (0x30...0x39).contains($0)
+            }
+            if isDecimal, let number = Double(text), abs(number) < 1e15 {
+                return .int(Int(number))
+            }
         default: break
         }
         // Ansible gives 0 here; a port of 0 out of a misspelt one helps nobody.
@@ -92,18 +102,46 @@ enum TemplateFilters {
     private static func end(
         _ name: String, _ value: Value, _ choose: ([Value]) -> Value?
     ) throws -> Value {
-        let items: [Value]
-        switch value {
-        case .list(let list): items = list
-        case .string(let text): items = text.map { .string(String($0)) }
-        default: throw wrong(name, "a list", value)
-        }
-        guard let item = choose(items) else {
+        guard let item = choose(try items(of: value, name)) else {
             throw TemplateFailure(
                 message: "the filter '\(name)' got an empty list",
                 remedy: "make sure that there is at least one item", isUndefined: true)
         }
         return item
+    }
+
+    /// A text is the list of its characters.
+    private static func items(of value: Value, _ name: String) throws -> [Value] {
+        switch value {
+        case .list(let list): list
+        case .string(let text): text.unicodeScalars.map { .string(String($0)) }
+        default: throw wrong(name, "a list", value)
+        }
+    }
+
+    /// `1_000` without its underscore, where Python would read it as a number.
+    private static func pythonDigits(_ text: String) -> String {
+        guard text.contains("_"), !text.hasPrefix("_"), !text.hasSuffix("_"),
+            !text.contains("__"), text.allSatisfy({ $0 == "_" || $0.isASCII && $0.isNumber })
+        else { return text }
+        return text.filter { $0 != "_" }
+    }
+
+    /// An empty text is found before each character and at the end, as in Python.
+    private static func replaced(
+        _ text: String, _ old: String, _ new: String, atMost count: Int?
+    ) -> String {
+        guard old.isEmpty else {
+            return text.replacing(old, with: new, maxReplacements: count ?? .max)
+        }
+        var result = ""
+        var left = count ?? .max
+        for scalar in text.unicodeScalars {
+            if left > 0 { result += new }
+            left -= 1
+            result.unicodeScalars.append(scalar)
+        }
+        return left > 0 ? result + new : result
     }
 
     /// One word for a POSIX shell, as Python's `shlex.quote` writes it.
@@ -134,7 +172,7 @@ extension Value {
         case .string(let value): !value.isEmpty
         case .list(let value): !value.isEmpty
         case .dict(let value): !value.isEmpty
-        case .vault(let value): !value.isEmpty
+        case .vault: true
         }
     }
 }

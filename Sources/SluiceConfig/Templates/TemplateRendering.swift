@@ -19,6 +19,38 @@ package enum TemplateRendering {
     }
 }
 
+extension TemplateRendering {
+    /// A value that may be encrypted, or use variables that are; nothing is opened before the
+    /// secret is revealed.
+    package static func secret(
+        _ name: String, _ value: Value, over variables: [String: Value], vault: Vault
+    ) -> SecretVariable {
+        SecretVariable(name, from: value) {
+            let scope = TemplateVariables(
+                layers: [variables.mapValues(TemplateVariables.Binding.value)],
+                sealing: .opened(vault))
+            do throws(TemplateFailure) {
+                return try scope.render(value).text
+            } catch {
+                throw ConfigurationError(problem(name, error))
+            }
+        }
+    }
+
+    /// Messages quote values, and here a value may be the secret.
+    private static func problem(_ name: String, _ failure: TemplateFailure) -> ConfigurationProblem
+    {
+        guard failure.isWithoutValues else {
+            return ConfigurationProblem(
+                at: failure.location, keyPath: name,
+                "a template in it cannot be resolved; what it says is not shown here",
+                remedy: "look at the variable and at those that it uses")
+        }
+        return ConfigurationProblem(
+            at: failure.location, keyPath: name, failure.message, remedy: failure.remedy)
+    }
+}
+
 extension PlayTemplate {
     /// A host's variables with the play's `vars` and `-e` over them, unrendered: what connection
     /// variables are read from.

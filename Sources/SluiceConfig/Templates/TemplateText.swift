@@ -8,6 +8,8 @@ struct TemplateFailure: Error, Hashable {
     var location: SourceLocation? = nil
     /// Whether a name is missing, which `default` mends.
     var isUndefined = false
+    /// Whether it names variables and places only, and quotes nothing that is in them.
+    var isWithoutValues = false
 }
 
 /// A string with `{{ expression }}` in it.
@@ -33,34 +35,55 @@ struct TemplateText {
         segments = []
         var rest = Substring(source)
         while let open = rest.firstRange(of: "{{") {
-            if open.lowerBound > rest.startIndex {
-                segments.append(.text(String(rest[..<open.lowerBound])))
+            var before = rest[..<open.lowerBound]
+            var body = rest[open.upperBound...]
+            // {{- and -}} take the spaces around them away.
+            if body.hasPrefix("-"), !Self.startsNumber(body) {
+                body = body.dropFirst()
+                while before.last?.isWhitespace == true { before.removeLast() }
             }
-            let body = rest[open.upperBound...]
+            if !before.isEmpty { segments.append(.text(String(before))) }
             guard let end = Self.end(of: body) else {
                 throw TemplateFailure(
                     message: "'{{' without '}}' in '\(source)'",
                     remedy: "close it with '}}', or write {{ '{{' }} for the two braces themselves")
             }
-            segments.append(.expression(try TemplateExpression(String(body[..<end]))))
+            var inner = body[..<end]
             rest = body[body.index(end, offsetBy: 2)...]
+            if inner.hasSuffix("-") {
+                inner.removeLast()
+                rest = rest.drop(while: \.isWhitespace)
+            }
+            segments.append(.expression(try TemplateExpression(String(inner))))
         }
         if !rest.isEmpty { segments.append(.text(String(rest))) }
     }
 
-    /// The first `}}` outside quotes.
+    /// Whether a minus sign belongs to a number: `{{-3}}`.
+    private static func startsNumber(_ body: Substring) -> Bool {
+        body.dropFirst().first?.isNumber == true
+    }
+
+    /// The first `}}` outside quotes and inner braces.
     private static func end(of body: Substring) -> Substring.Index? {
         var quote: Character?
+        var braces = 0
         var index = body.startIndex
         while index < body.endIndex {
             let character = body[index]
             if let open = quote {
                 if character == open { quote = nil }
+                if character == "\\" { index = body.index(after: index) }
             } else if character == "'" || character == "\"" {
                 quote = character
+            } else if character == "{" {
+                braces += 1
+            } else if character == "}", braces > 0 {
+                braces -= 1
             } else if body[index...].hasPrefix("}}") {
                 return index
             }
+            guard index < body.endIndex else { return nil }
             index = body.index(after: index)
         }
         return nil

@@ -14,19 +14,32 @@ final class TemplateVariables {
         case written(SourceNode)
     }
 
+    /// What becomes of a value that ansible-vault encrypted.
+    enum Sealing {
+        /// What uses one fails: it would be stored or shown.
+        case closed
+        /// For a secret itself, which nobody stores or shows.
+        case opened(Vault)
+    }
+
     /// Names that Sluice knows but cannot fill in yet, with what to do about it.
     let pending: [String: TemplateFailure]
-    private let bindings: [String: Binding]
+    let bindings: [String: Binding]
+    private let sealing: Sealing
     private var rendered: [String: Value] = [:]
     private var inProgress: [String] = []
-    private let environment = TemplateFilters.environment()
+    let environment = TemplateFilters.environment()
 
     /// - Parameter layers: The weakest first.
-    init(layers: [[String: Binding]], pending: [String: TemplateFailure] = [:]) {
+    init(
+        layers: [[String: Binding]], pending: [String: TemplateFailure] = [:],
+        sealing: Sealing = .closed
+    ) {
         bindings = layers.reduce(into: [:]) { all, layer in
             all.merge(layer) { $1 }
         }
         self.pending = pending
+        self.sealing = sealing
     }
 
     /// The value of a string; anything but exactly one expression gives a text.
@@ -38,7 +51,10 @@ final class TemplateVariables {
         for segment in template.segments {
             switch segment {
             case .text(let text): result += text
-            case .expression(let expression): result += try evaluate(expression).text
+            case .expression(let expression):
+                let value = try evaluate(expression)
+                // Nothing, where a text is made of it; None would be a word like any other.
+                if value != .null { result += value.text }
             }
         }
         return .string(result)
@@ -56,6 +72,21 @@ final class TemplateVariables {
             var result: [String: Value] = [:]
             for (key, item) in items { result[key] = try render(item) }
             return .dict(result)
+        case .vault(let sealed):
+            guard case .opened(let vault) = sealing else { return value }
+            do {
+                let plain = try vault.open(sealed)
+                // What was encrypted by itself is data; a file that was is like any other.
+                if case .envelope = sealed.content { return plain }
+                return try render(plain)
+            } catch let error as ConfigurationError {
+                throw TemplateFailure(error)
+            } catch let failure as TemplateFailure {
+                throw failure
+            } catch {
+                throw TemplateFailure(
+                    message: "an encrypted value cannot be opened", remedy: "encrypt it anew")
+            }
         default:
             return value
         }
@@ -120,6 +151,14 @@ final class TemplateVariables {
 }
 
 extension TemplateFailure {
+    /// The first of the problems; the others come to light when it is mended.
+    fileprivate init(_ error: ConfigurationError) {
+        let problem = error.problems[0]
+        self.init(
+            message: problem.message, remedy: problem.remedy, location: problem.location,
+            isWithoutValues: true)
+    }
+
     /// The same failure, with the variable that it was found in.
     fileprivate func within(_ variable: String) -> TemplateFailure {
         // The innermost is the one to mend.
@@ -128,128 +167,4 @@ extension TemplateFailure {
         failure.message += ", in the variable '\(variable)'"
         return failure
     }
-}
-
-extension TemplateVariables {
-    private func evaluate(_ expression: TemplateExpression) throws(TemplateFailure) -> Value {
-        let mendsUndefined = expression.filters.first?.name == "default"
-        let value: Value?
-        do {
-            value = try self.value(of: expression.operand)
-        } catch  where error.isUndefined && mendsUndefined {
-            value = nil
-        }
-        if expression.filters.isEmpty, let value { return value }
-
-        // Stencil applies the filters; operands go in under names of their own, because its
-        // own lookup renders what is undefined as nothing.
-        var context: [String: Any] = [:]
-        if let value { context["v"] = value }
-        var token = "v"
-        for (i, filter) in expression.filters.enumerated() {
-            var names: [String] = []
-            for (j, argument) in filter.arguments.enumerated() {
-                context["a\(i)_\(j)"] = try self.value(of: argument)
-                names.append("a\(i)_\(j)")
-            }
-            token += "|" + filter.name
-            if !names.isEmpty { token += ":" + names.joined(separator: ",") }
-        }
-        do {
-            let resolvable = try environment.compileFilter(token)
-            let result = try resolvable.resolve(
-                Context(dictionary: context, environment: environment))
-            return result as? Value ?? .null
-        } catch let failure as TemplateFailure {
-            var failure = failure
-            failure.message += ", in '{{ \(expression.source) }}'"
-            throw failure
-        } catch {
-            throw TemplateFailure(
-                message: "cannot render '{{ \(expression.source) }}': \(error)",
-                remedy: "write it with the filters of docs/playbook.md")
-        }
-    }
-
-    private func value(of operand: TemplateExpression.Operand) throws(TemplateFailure) -> Value {
-        switch operand {
-        case .literal(let value): value
-        case .path(let path): try value(of: path)
-        }
-    }
-
-    private func value(of path: TemplatePath) throws(TemplateFailure) -> Value {
-        if let failure = pending[path.name], bindings[path.name] == nil { throw failure }
-        guard var current = try value(of: path.name) else {
-            throw undefined(
-                "undefined variable '\(path.name)'", path.name, in: bindings.keys.sorted(),
-                else: "define it in the inventory, in the play's vars or with -e "
-                    + "\(path.name)=..., or use | default(...)")
-        }
-        var trail = path.name
-        for part in path.parts {
-            let key: Value
-            switch part {
-            case .key(let name): key = .string(name)
-            case .index(let index): key = .int(index)
-            case .path(let inner): key = try value(of: inner)
-            }
-            current = try step(from: current, trail, to: key)
-            trail += key.isNumber ? "[\(key.text)]" : ".\(key.text)"
-        }
-        if current.isSealed {
-            throw TemplateFailure(
-                message: "'\(trail)' is encrypted by ansible-vault, which Sluice cannot open",
-                remedy: "let the command that needs a secret read it when it runs, from a file or "
-                    + "from its environment; pass what is none with -e")
-        }
-        return current
-    }
-
-    private func step(
-        from value: Value, _ trail: String, to key: Value
-    ) throws(TemplateFailure) -> Value {
-        switch (value, key) {
-        case (.dict(let dict), _):
-            if let found = dict[key.text] { return found }
-            throw undefined(
-                "'\(trail)' has no '\(key.text)'", key.text, in: dict.keys.sorted(),
-                else: dict.isEmpty
-                    ? "it is empty" : "it has: \(dict.keys.sorted().joined(separator: ", "))")
-        case (.list(let items), .int(let index)):
-            let place = index < 0 ? items.count + index : index
-            if items.indices.contains(place) { return items[place] }
-            throw TemplateFailure(
-                message: "'\(trail)' has \(items.count) items, none at \(index)",
-                remedy: "count from 0, or from the end with negative numbers", isUndefined: true)
-        default:
-            throw TemplateFailure(
-                message: "'\(trail)' is '\(value.text)', which has no '\(key.text)' in it",
-                remedy: "use '\(trail)' as it is", isUndefined: true)
-        }
-    }
-
-    private func undefined(
-        _ message: String, _ name: String, in names: [String], else remedy: String
-    ) -> TemplateFailure {
-        TemplateFailure(
-            message: message,
-            remedy: nearest(name, in: names).map { "did you mean '\($0)'? else \(remedy)" }
-                ?? remedy,
-            isUndefined: true)
-    }
-}
-
-extension Value {
-    /// Whether a part of it is encrypted.
-    fileprivate var isSealed: Bool {
-        switch self {
-        case .vault: true
-        case .list(let items): items.contains(where: \.isSealed)
-        case .dict(let items): items.values.contains(where: \.isSealed)
-        default: false
-        }
-    }
-
-    fileprivate var isNumber: Bool { if case .int = self { true } else { false } }
 }

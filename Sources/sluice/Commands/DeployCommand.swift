@@ -67,6 +67,7 @@ struct DeployCommand: AsyncParsableCommand {
         let fleet = options.fleet
         let connection = options.connection
         guard fleet.inventory.isEmpty, fleet.limit == nil, fleet.extraVars.isEmpty,
+            fleet.vault.isEmpty,
             connection.user == nil, connection.privateKey == nil, !connection.become,
             options.artifact == nil, options.release == nil, options.play == nil,
             options.shuffleSeed == nil, !options.force
@@ -74,7 +75,7 @@ struct DeployCommand: AsyncParsableCommand {
             throw CommandFailure(
                 "plan-complete",
                 "a saved plan takes no -i, -l, -e, -u, -b, --private-key, --artifact, --release, "
-                    + "--play, --shuffle-seed or --force",
+                    + "--play, --shuffle-seed, --force or vault password",
                 remedy: "make another plan with those options", status: ExitStatus.usage)
         }
     }

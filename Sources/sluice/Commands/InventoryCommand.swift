@@ -12,6 +12,9 @@ struct InventoryCommand: AsyncParsableCommand {
     @Flag(help: "All hosts and variables, as JSON.") var list = false
     @Flag(help: "The groups as a tree.") var graph = false
     @Option(help: "The variables of one host, as JSON.") var host: String?
+    @Flag(help: "With --graph: the variables of groups and hosts, too.") var vars = false
+    @Flag(name: .shortAndLong, help: "With --list or --host: YAML in place of JSON.")
+    var yaml = false
     @Option(
         help: ArgumentHelp(
             "A directory whose group_vars and host_vars count too, as the playbook's do.",
@@ -22,16 +25,23 @@ struct InventoryCommand: AsyncParsableCommand {
         guard [list, graph, host != nil].filter({ $0 }).count == 1 else {
             throw ValidationError("Give one of --list, --graph and --host.")
         }
+        if vars, !graph { throw ValidationError("--vars goes with --graph.") }
+        if yaml, graph { throw ValidationError("--yaml goes with --list or --host.") }
     }
 
     func run() async throws {
         let settings = try Settings(near: playbookDir ?? ".")
         let reading = try await FleetLoader.inventory(
-            settings.inventory(fleet.inventory), playbookDirectory: playbookDir)
+            settings.inventory(fleet.inventory), playbookDirectory: playbookDir,
+            vault: VaultPasswords.vault(fleet.vault))
         for warning in reading.warnings { Terminal.complain("\(warning)") }
         let inventory = reading.inventory
         if let host {
-            guard let text = InventoryListing.host(host, in: inventory) else {
+            let listed =
+                yaml
+                ? try InventoryYAML.host(host, in: inventory)
+                : InventoryListing.host(host, in: inventory)
+            guard let text = listed else {
                 throw CommandFailure(
                     "host-unknown", "the inventory has no host '\(host)'",
                     remedy: nearest(host, in: inventory.hosts).map { "did you mean '\($0)'?" }
@@ -40,14 +50,19 @@ struct InventoryCommand: AsyncParsableCommand {
             }
             Terminal.say(text)
         } else if graph {
-            Terminal.say(InventoryListing.graph(inventory) ?? "")
+            let text = InventoryListing.graph(inventory, withVariables: vars) ?? ""
+            Terminal.say(text)
         } else {
             let limit = try fleet.limit.map {
                 try inventory.hosts(
                     matching: try HostPattern("all"), limit: try HostLimit.pattern($0)
                 ).hosts
             }
-            Terminal.say(InventoryListing.list(inventory, limit: limit))
+            let text =
+                yaml
+                ? try InventoryYAML.list(inventory, limit: limit)
+                : InventoryListing.list(inventory, limit: limit)
+            Terminal.say(text)
         }
     }
 }

@@ -11,6 +11,8 @@ struct FleetLoader {
     let sources: [String]
     let warnings: [ConfigurationWarning]
     let extraVars: [String: Value]
+    /// Opens what ansible-vault encrypted, when it is needed.
+    let vault: Vault
     /// One for the whole command: what is checked is what is planned.
     private let shuffleSeed: UInt64
     private let variableFiles: [InputDigest]
@@ -27,15 +29,17 @@ struct FleetLoader {
         sources = try settings.inventory(options.fleet.inventory)
         let scripts = InventoryScripts()
         self.scripts = scripts
+        let vault = try await VaultPasswords.vault(options.fleet.vault)
+        self.vault = vault
         // None of them needs another one: what is wrong with any of them is told at once.
-        let variables = Result { try options.fleet.variables() }
+        let variables = Result { try options.fleet.variables(opening: vault) }
         let playbook = Result { try Playbook.read(file: path) }
         let reading: Result<InventoryReader.Reading, any Error>
         do {
             reading = .success(
                 try await Self.inventory(
                     sources, playbookDirectory: directory.isEmpty ? "." : directory,
-                    scripts: scripts))
+                    scripts: scripts, vault: vault))
         } catch {
             reading = .failure(error)
         }
@@ -48,11 +52,11 @@ struct FleetLoader {
 
     static func inventory(
         _ sources: [String], playbookDirectory: String?,
-        scripts: InventoryScripts = InventoryScripts()
+        scripts: InventoryScripts = InventoryScripts(), vault: Vault
     ) async throws -> InventoryReader.Reading {
         try await InventoryReader(
             playbookDirectory: playbookDirectory,
-            runScript: { try await scripts.run($0, $1) }
+            runScript: { try await scripts.run($0, $1) }, vault: vault
         ).read(sources)
     }
 

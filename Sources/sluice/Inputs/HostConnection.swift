@@ -11,7 +11,7 @@ extension FleetLoader {
         let variables = inventory.variables(for: name)
         let merged = play.mergedVariables(variables, extraVars: extraVars)
         let reading = try ConnectionVariables.read(
-            host: name, variables: merged,
+            host: name, variables: merged, vault: vault,
             render: { try TemplateRendering.render($0, over: merged) })
         let connection = reading.settings
         var warnings = reading.warnings

@@ -26,10 +26,14 @@ struct InventoryOptions: ParsableArguments {
             valueName: "vars"))
     var extraVars: [String] = []
 
+    @OptionGroup var vault: VaultOptions
+
     /// The variables of `-e`, the later winning, and the files among them as they were read.
     ///
     /// - Throws: `ConfigurationError` with everything that is wrong in any `-e`.
-    func variables() throws -> (values: [String: Value], files: [InputDigest]) {
+    func variables(
+        opening vault: Vault
+    ) throws -> (values: [String: Value], files: [InputDigest]) {
         var values: [String: Value] = [:]
         var files: [InputDigest] = []
         var failures: [(any Error)?] = []
@@ -42,7 +46,7 @@ struct InventoryOptions: ParsableArguments {
                         InputDigest(
                             path: InputFiles.absolute(path), sha256: FileDigest.sha256(of: data)))
                     let source = try Self.text(data, of: path)
-                    values.merge(try Self.mapping(source, file: path)) { $1 }
+                    values.merge(try Self.mapping(of: source, file: path, vault)) { $1 }
                 } else if text.hasPrefix("{") {
                     values.merge(try Self.mapping(text, file: "--extra-vars")) { $1 }
                 } else {
@@ -80,6 +84,25 @@ struct InventoryOptions: ParsableArguments {
             throw problem(path, "the file is not UTF-8", "save the file as UTF-8")
         }
         return text
+    }
+
+    /// Of a file that may be encrypted: its variables are secrets then.
+    private static func mapping(
+        of text: String, file: String, _ vault: Vault
+    ) throws -> [String: Value] {
+        guard Vault.isEnvelope(text) else { return try mapping(text, file: file) }
+        let place = SourceLocation(file: file, line: 1, column: 1)
+        let plain = try vault.plainText(of: text, at: place, what: "the file")
+        do {
+            return try mapping(String(decoding: plain, as: UTF8.self), file: file).mapValues {
+                .vault(SealedValue(.opened($0), at: place))
+            }
+        } catch {
+            // What is wrong with it would quote it.
+            throw problem(
+                file, "what ansible-vault decrypted is not a mapping of variables in YAML",
+                "mend it with: ansible-vault edit \(file)")
+        }
     }
 
     private static func mapping(_ text: String, file: String) throws -> [String: Value] {

@@ -12,6 +12,7 @@ import sys
 STRICT = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1", "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8",
           "ANSIBLE_DEPRECATION_WARNINGS": "0"}
 PROGRAM = pathlib.Path(sys.executable).parent / "ansible-inventory"
+PATTERN_PROGRAM = pathlib.Path(sys.executable).parent / "ansible"
 
 
 def lay_out(case, directory):
@@ -35,6 +36,27 @@ def program_listing(case, directory):
     done = subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60)
     return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def program_hosts(case, entry, directory):
+    """The hosts that `ansible PATTERN --list-hosts` prints, or None when it refuses."""
+    if "limitFile" in entry:
+        pathlib.Path(directory, "limit").write_bytes(entry["limitFile"].encode())
+    command = [str(PATTERN_PROGRAM), "--list-hosts"]
+    for source in case["sources"]:
+        command.append(f"--inventory={source}")
+    if "playbook" in case:
+        command += ["--playbook-dir", case["playbook"]]
+    if "limit" in entry:
+        command.append(f"--limit={entry['limit']}")
+    command += ["--", entry["pattern"]]
+    environment = {**os.environ, **STRICT, "HOME": str(directory)}
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        return None
+    # A line with the count, then the names, indented by four.
+    return [line[4:] for line in done.stdout.split("\n")[1:] if line]
 
 
 class Unlistable(Exception):
