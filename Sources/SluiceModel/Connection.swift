@@ -39,14 +39,14 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var user: String?
     /// Private keys in the order in which to try them.
     package var identityFiles: [String] = []
-    /// Offer only `identityFiles`, not what an agent holds.
-    package var identitiesOnly: Bool?
-    package var knownHostsFiles: [String] = []
     package var hostKeyChecking: HostKeyChecking?
     /// Seconds.
     package var connectTimeout: Int?
-    /// As ssh writes it: `user@jump:port`, several with commas.
-    package var proxyJump: String?
+    /// Words of ssh's command line that come before what the other variables say, and after it.
+    package var sshArguments: [String] = []
+    package var moreSSHArguments: [String] = []
+    /// Another program than `ssh`, where that is used.
+    package var sshProgram: String?
     package var become: Become?
     /// Of the login.
     package var password: SecretVariable?

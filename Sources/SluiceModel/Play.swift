@@ -93,6 +93,7 @@ package struct HostTarget: Sendable, Hashable, Codable {
     package var jumps: [HostTarget] = []
     /// Where the service answers, for probes from the controller; `address` if `nil`.
     package var serviceAddress: String? = nil
+    package var ssh: SSHSettings? = nil
 
     package init(
         name: String, address: String, port: Int = 22, user: String? = nil,

@@ -19,7 +19,7 @@ package struct SSHEndpoint: Sendable, Hashable {
     /// The user's files; new keys go into the first.
     package var knownHostsFiles: [String]
     /// Read after the user's, and never written.
-    package var globalKnownHostsFiles: [String] = []
+    package var globalKnownHostsFiles = SSHEndpoint.defaultGlobalKnownHostsFiles
     package var hostKeyChecking: HostKeyChecking = .yes
     /// New names are written as hashes.
     package var hashesKnownHosts = false
@@ -46,9 +46,8 @@ package struct SSHEndpoint: Sendable, Hashable {
     package var transport = Transport.libssh2
     /// The program of `Transport.openssh`.
     package var sshProgram = "ssh"
-    /// For `Transport.openssh`, which reads its own configuration: what goes before that, each as
-    /// `Option=value`.
-    package var sshOptions: [String] = []
+    /// For `Transport.openssh`, which reads its own configuration: words that go before that.
+    package var sshArguments: [String] = []
     /// User certificates; where there are none, those beside the key files (`KEY-cert.pub`).
     package var certificateFiles: [String] = []
     package var publicKeyAuthentication = true
@@ -133,10 +132,14 @@ package struct SSHEndpoint: Sendable, Hashable {
         return ["id_rsa", "id_ecdsa", "id_ed25519"].map { "\(home)/.ssh/\($0)" }
     }
 
-    /// The user's file, in which new keys belong, then the system's.
+    package static let defaultGlobalKnownHostsFiles = [
+        "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2",
+    ]
+
+    /// The user's files, of which new keys belong in the first.
     package static func defaultKnownHostsFiles(home: String? = nil) -> [String] {
-        guard let home = home ?? environment("HOME") else { return ["/etc/ssh/ssh_known_hosts"] }
-        return ["\(home)/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
+        guard let home = home ?? environment("HOME") else { return [] }
+        return ["\(home)/.ssh/known_hosts", "\(home)/.ssh/known_hosts2"]
     }
 
     static func environment(_ name: String) -> String? {

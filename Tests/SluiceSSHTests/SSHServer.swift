@@ -156,12 +156,12 @@ final class SSHServer {
             knownHostsFiles: [knownHosts ?? self.knownHosts], hostKeyAlias: alias)
         guard Self.usesOpenSSH else { return endpoint }
         endpoint.transport = .openssh
-        endpoint.sshOptions =
-            [
+        endpoint.sshArguments =
+            ([
                 "Port=\(port)", "User=\(user)", "IdentitiesOnly=yes",
                 "IdentityAgent=\(agent ?? "none")", "GlobalKnownHostsFile=/dev/null",
                 "UserKnownHostsFile=\(knownHosts ?? self.knownHosts)",
-            ] + endpoint.keyFiles.map { "IdentityFile=\($0)" }
+            ] + endpoint.keyFiles.map { "IdentityFile=\($0)" }).flatMap { ["-o", $0] }
         return endpoint
     }
 

@@ -151,11 +151,10 @@ package struct ConnectionVariables {
         {
             settings.hostKeyChecking = .no
         }
-        for name in ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"] {
-            if let arguments = first(name) {
-                apply(arguments.value.text, name, to: &settings)
-            }
-        }
+        settings.sshArguments = words("ansible_ssh_args")
+        settings.moreSSHArguments =
+            words("ansible_ssh_common_args") + words("ansible_ssh_extra_args")
+        settings.sshProgram = first("ansible_ssh_executable")?.value.text
         if flag(first("ansible_become")) == true { settings.become = become() }
         return settings
     }
@@ -169,11 +168,6 @@ package struct ConnectionVariables {
                     connection.name, "the connection '\(name)' is not supported: expected ssh",
                     "remove the variable, or leave the host out with --limit '!\(host)'")
             }
-        }
-        if let command = first("ansible_ssh_executable") {
-            warnings.append(
-                ConfigurationWarning(
-                    at: nil, "\(host): \(command.name) is not used: no ssh program is run"))
         }
     }
 
@@ -202,106 +196,14 @@ package struct ConnectionVariables {
             exe: first("ansible_become_exe")?.value.text ?? short, flags: flags)
     }
 
-    // MARK: Arguments of ssh
-
-    /// Options that steer how ssh shares or keeps connections, which Sluice does its own way.
-    private static let withoutEffect: Set<String> = [
-        "controlmaster", "controlpersist", "controlpath", "serveraliveinterval",
-        "serveralivecountmax", "tcpkeepalive", "loglevel", "compression", "batchmode",
-        "forwardx11", "requesttty",
-    ]
-
-    private static let known = [
-        "UserKnownHostsFile", "Port", "User", "IdentityFile", "StrictHostKeyChecking",
-        "ConnectTimeout", "IdentitiesOnly", "ProxyJump",
-    ]
-
-    /// As for ssh itself, what was said first stays; identity files add up.
-    private mutating func apply(
-        _ text: String, _ name: String, to settings: inout ConnectionSettings
-    ) {
-        var words: [String]
+    /// Arguments of ssh, which its own configuration's reader understands.
+    private mutating func words(_ name: String) -> [String] {
+        guard let found = first(name) else { return [] }
         do {
-            words = try ShellWords.split(text, comments: false).map(\.text)
+            return try ShellWords.split(found.value.text, comments: false).map(\.text)
         } catch {
-            problem(name, error.message, error.remedy)
-            return
-        }
-        let shorthand: [String: String] = [
-            "-p": "Port", "-l": "User", "-i": "IdentityFile", "-J": "ProxyJump",
-        ]
-        let ignored: Set<String> = ["-C", "-q", "-4", "-6", "-T", "-tt", "-t", "-x", "-a"]
-        while !words.isEmpty {
-            let word = words.removeFirst()
-            if ignored.contains(word) || word.dropFirst().allSatisfy({ $0 == "v" }) && word != "-" {
-                continue
-            }
-            let letter = String(word.prefix(2))
-            guard letter == "-o" || shorthand[letter] != nil else {
-                problem(
-                    name, "the ssh argument '\(word)' has no meaning here",
-                    "remove it; -o options, -p, -l, -i and -J are understood")
-                return
-            }
-            var argument = String(word.dropFirst(2))
-            if argument.isEmpty {
-                guard !words.isEmpty else {
-                    problem(name, "'\(word)' needs a value after it", "write the value")
-                    return
-                }
-                argument = words.removeFirst()
-            }
-            if let option = shorthand[letter] {
-                set(option, argument, name, &settings)
-                continue
-            }
-            let parts = argument.split(maxSplits: 1) { $0 == "=" || $0 == " " || $0 == "\t" }
-            guard parts.count == 2 else {
-                problem(
-                    name, "expected -o Option=value, found '-o \(argument)'", "write the value")
-                continue
-            }
-            set(String(parts[0]), String(parts[1]).trimmingWhitespace, name, &settings)
-        }
-    }
-
-    private mutating func set(
-        _ option: String, _ value: String, _ name: String,
-        _ settings: inout ConnectionSettings
-    ) {
-        let found = (name: name, value: Value.string(value))
-        switch option.lowercased() {
-        case "userknownhostsfile":
-            guard settings.knownHostsFiles.isEmpty else { return }
-            settings.knownHostsFiles = value.split(separator: " ").map(String.init)
-        case "port": settings.port = settings.port ?? number(found, 1...65535)
-        case "user": settings.user = settings.user ?? value
-        case "identityfile":
-            if !settings.identityFiles.contains(value) { settings.identityFiles.append(value) }
-        case "identitiesonly":
-            settings.identitiesOnly = settings.identitiesOnly ?? flag(found)
-        case "connecttimeout":
-            settings.connectTimeout = settings.connectTimeout ?? number(found, 0...86400)
-        case "proxyjump": settings.proxyJump = settings.proxyJump ?? value
-        case "stricthostkeychecking":
-            guard settings.hostKeyChecking == nil else { return }
-            switch value.lowercased() {
-            case "yes", "true": settings.hostKeyChecking = .yes
-            case "no", "off", "false": settings.hostKeyChecking = .no
-            case "accept-new": settings.hostKeyChecking = .acceptNew
-            case "ask": settings.hostKeyChecking = .ask
-            default:
-                problem(
-                    name, "StrictHostKeyChecking cannot be '\(value)'",
-                    "write yes, accept-new, ask or no")
-            }
-        case let other where Self.withoutEffect.contains(other): break
-        default:
-            let guess = nearest(option, in: Self.known).map { "; did you mean \($0)?" } ?? ""
-            problem(
-                name, "the ssh option '\(option)' is not supported\(guess)",
-                "remove it, or move it to ~/.ssh/config if it is only for ssh itself; understood "
-                    + "are \(Self.known.joined(separator: ", "))")
+            problem(found.name, error.message, error.remedy)
+            return []
         }
     }
 }

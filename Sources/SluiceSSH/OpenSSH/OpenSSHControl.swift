@@ -39,13 +39,13 @@ enum OpenSSHControl {
         ]
         // It has no terminal to ask at.
         if unsafe getenv("SSH_ASKPASS") == nil { settings.append("BatchMode=yes") }
-        return try control() + (settings + endpoint.sshOptions).flatMap { ["-o", $0] }
+        return try control() + settings.flatMap { ["-o", $0] } + endpoint.sshArguments
     }
 
     /// Ends the host's control connection, if there is one.
     static func leave(_ endpoint: SSHEndpoint) async {
         guard let control = try? control() else { return }
-        let options = control + endpoint.sshOptions.flatMap { ["-o", $0] }
+        let options = control + endpoint.sshArguments
         let words = options + ["-O", "exit", "--", endpoint.host]
         var platform = PlatformOptions()
         platform.teardownSequence = [

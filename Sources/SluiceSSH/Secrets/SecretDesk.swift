@@ -113,6 +113,14 @@ package actor SecretDesk {
         }
     }
 
+    /// Whether a person says yes to something about a host; no where nobody can be asked.
+    package func confirm(_ question: String, for label: String) async throws -> Bool {
+        let prompt = SecretPrompt(text: question + " (yes/no)? ", isEchoed: true)
+        let answers = try await answers(to: [prompt], name: "", instruction: "", for: label)
+        return answers?.first.map { String(decoding: $0.content, as: UTF8.self).lowercased() }
+            == "yes"
+    }
+
     // MARK: One question at a time
 
     private struct NoAnswer: Error, CustomStringConvertible {

@@ -51,7 +51,7 @@ struct DeployCommand: AsyncParsableCommand {
     private func deployPlays(_ reports: ReportFiles) async throws {
         let loader = try await FleetLoader(playbook: playbook, options: options)
         let plays = try loader.plays()
-        try loader.check(plays, needsArtifacts: true)
+        try await loader.check(plays, needsArtifacts: true)
         let maker = PlanMaker(loader: loader, isOnline: true)
         try await plans(loader.settings, reports).run(plays) { try await maker.prepare($0) }
     }

@@ -63,7 +63,9 @@ struct PlanCommand: AsyncParsableCommand {
         let plays = try loader.plays()
         if listHosts {
             for play in plays {
-                for host in try loader.inputs(for: play).inputs.hosts { Terminal.say(host.name) }
+                for host in try await loader.inputs(for: play).inputs.hosts {
+                    Terminal.say(host.name)
+                }
             }
             return
         }
@@ -73,7 +75,7 @@ struct PlanCommand: AsyncParsableCommand {
                 "a saved plan is of one play, and the playbook has \(plays.count)",
                 remedy: "name the play with --play", status: ExitStatus.usage)
         }
-        let prepare = try maker(plays, loader)
+        let prepare = try await maker(plays, loader)
         var changes = false
         for play in plays {
             let prepared = try await prepare(play)
@@ -100,14 +102,14 @@ struct PlanCommand: AsyncParsableCommand {
 
     private func maker(
         _ plays: [PlayTemplate], _ loader: FleetLoader
-    ) throws -> (PlayTemplate) async throws -> PreparedPlan {
+    ) async throws -> (PlayTemplate) async throws -> PreparedPlan {
         guard !rollback else {
-            let maker = try RollbackMaker(
+            let maker = try await RollbackMaker(
                 checking: plays, loader, to: to,
                 stateDirectory: loader.settings.state(state.state))
             return { try await maker.prepare($0) }
         }
-        try loader.check(plays, needsArtifacts: true)
+        try await loader.check(plays, needsArtifacts: true)
         let maker = PlanMaker(loader: loader, isOnline: !offline)
         return { try await maker.prepare($0) }
     }

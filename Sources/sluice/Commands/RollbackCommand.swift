@@ -31,7 +31,7 @@ struct RollbackCommand: AsyncParsableCommand {
         let loader = try await FleetLoader(playbook: playbook, options: options.playOptions())
         let plays = try loader.plays()
         let place = try RolloutRun.Place(loader.settings, state, lock)
-        let maker = try RollbackMaker(
+        let maker = try await RollbackMaker(
             checking: plays, loader, to: options.to, stateDirectory: place.stateDirectory)
         let plans = PlanExecution(
             options: execution, isVerbose: verbosity.verbose > 0, place: place, reports: reports)

@@ -56,10 +56,10 @@ struct SimulateCommand: AsyncParsableCommand {
     func run() async throws {
         let loader = try await FleetLoader(playbook: playbook, options: options)
         let plays = try loader.plays()
-        try loader.check(plays, needsArtifacts: false)
+        try await loader.check(plays, needsArtifacts: false)
         var isClean = true
         for play in plays {
-            let plan = try SimulatedPlan(loader: loader).make(of: play)
+            let plan = try await SimulatedPlan(loader: loader).make(of: play)
             if let seed, seeds == nil {
                 isClean =
                     show(Simulation.run(plan: plan, seed: seed, faults: faults, tracing: true))

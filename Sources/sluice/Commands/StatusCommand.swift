@@ -18,10 +18,10 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         let loader = try await FleetLoader(playbook: playbook, options: options)
         let plays = try loader.plays()
-        try loader.check(plays, needsArtifacts: false)
+        try await loader.check(plays, needsArtifacts: false)
         var isWell = true
         for play in plays {
-            var (inputs, _) = try loader.inputs(for: play)
+            var (inputs, _) = try await loader.inputs(for: play)
             inputs.release = inputs.release ?? "none"
             let specs = try play.resolve(inputs).play.hosts
             let hosts = SSHHosts(staging: nil, secrets: try await loader.secrets.given())

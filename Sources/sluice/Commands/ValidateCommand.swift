@@ -38,7 +38,7 @@ struct ValidateCommand: AsyncParsableCommand {
             return (nil, playbook.warnings)
         }
         let loader = try await FleetLoader(playbook: path, options: options)
-        let checked = try loader.check(try loader.plays(), needsArtifacts: false)
+        let checked = try await loader.check(try loader.plays(), needsArtifacts: false)
         return (checked.hosts, checked.warnings)
     }
 }

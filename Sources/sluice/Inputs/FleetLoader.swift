@@ -19,6 +19,7 @@ struct FleetLoader {
     /// Nothing of them is asked for or read before a host is to be contacted.
     let secrets: RunSecrets
     private let scripts: InventoryScripts
+    let ssh: SSHWays
 
     init(playbook path: String, options: PlayOptions) async throws {
         self.options = options
@@ -29,6 +30,7 @@ struct FleetLoader {
         sources = try settings.inventory(options.fleet.inventory)
         let scripts = InventoryScripts()
         self.scripts = scripts
+        ssh = try SSHWays()
         let vault = try await VaultPasswords.vault(options.fleet.vault)
         self.vault = vault
         // None of them needs another one: what is wrong with any of them is told at once.
@@ -100,12 +102,12 @@ struct FleetLoader {
     @discardableResult
     func check(
         _ plays: [PlayTemplate], needsArtifacts: Bool, isRollback: Bool = false
-    ) throws -> Checked {
+    ) async throws -> Checked {
         var checked = Checked()
         var failures: [(any Error)?] = []
         for play in plays {
             do {
-                var (inputs, notes) = try inputs(for: play)
+                var (inputs, notes) = try await inputs(for: play)
                 if needsArtifacts {
                     failures.append(Result { try requireArtifact(of: play, inputs) }.failure)
                 }
@@ -137,7 +139,7 @@ struct FleetLoader {
     /// What the play needs to be resolved.
     func inputs(
         for play: PlayTemplate
-    ) throws -> (inputs: PlayInputs, warnings: [ConfigurationWarning]) {
+    ) async throws -> (inputs: PlayInputs, warnings: [ConfigurationWarning]) {
         let (all, chosen, unmatched) = try hosts(of: play)
         var warnings = self.warnings + unmatched
         var problems: [ConfigurationProblem] = []
@@ -145,7 +147,7 @@ struct FleetLoader {
         var hosts: [PlayHost] = []
         for name in all {
             do {
-                let (host, found) = try playHost(name, of: play, &notes)
+                let (host, found) = try await playHost(name, of: play, &notes)
                 hosts.append(host)
                 warnings += found.filter { !warnings.contains($0) }
             } catch let error as ConfigurationError {
@@ -209,7 +211,7 @@ struct FleetLoader {
     func inputDigests() throws -> [InputDigest] {
         try InputFiles.digests(
             playbook: playbook.file, sources: sources, limit: options.fleet.limit)
-            + variableFiles + scripts.digests
+            + variableFiles + scripts.digests + InputFiles.digests(of: ssh.filesRead)
     }
 }
 

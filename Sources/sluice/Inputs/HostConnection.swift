@@ -7,43 +7,40 @@ extension FleetLoader {
     /// - Parameter notes: Gets what the inventory says about the host and Sluice can't do.
     func playHost(
         _ name: String, of play: PlayTemplate, _ notes: inout HostNotes
-    ) throws -> (PlayHost, [ConfigurationWarning]) {
+    ) async throws -> (PlayHost, [ConfigurationWarning]) {
         let variables = inventory.variables(for: name)
         let merged = play.mergedVariables(variables, extraVars: extraVars)
         let reading = try ConnectionVariables.read(
             host: name, variables: merged, vault: vault,
             render: { try TemplateRendering.render($0, over: merged) })
         let connection = reading.settings
-        var warnings = reading.warnings
-        if connection.hostKeyChecking == .no || connection.hostKeyChecking == .acceptNew {
-            warnings.append(
-                ConfigurationWarning(
-                    at: nil,
-                    "StrictHostKeyChecking is not relaxed: host keys must be known, whatever the "
-                        + "inventory says"))
-        }
         let key =
             connection.identityFiles.first ?? settings.privateKey(options.connection.privateKey)
-        if let first = key, connection.identityFiles.count > 1 {
-            let others = connection.identityFiles.dropFirst().joined(separator: ", ")
-            notes.add(
-                "of several key files only the first is used, \(first); not used: \(others), from "
-                    + "IdentityFile in \(Self.argumentVariables(in: merged)) (load them into "
-                    + "ssh-agent)", of: name)
+        // In the order in which Ansible gives them to ssh, whose first word on a thing counts.
+        var words = connection.sshArguments
+        if connection.hostKeyChecking == .no { words += ["-o", "StrictHostKeyChecking=no"] }
+        if let port = connection.port { words += ["-o", "Port=\(port)"] }
+        if let key { words += ["-o", "IdentityFile=\"\(settings.file(key))\""] }
+        if let user = connection.user ?? settings.user(options.connection.user) {
+            words += ["-o", "User=\"\(user)\""]
         }
-        var target = HostTarget(
-            name: name, address: connection.address, port: connection.port ?? 22,
-            user: connection.user ?? settings.user(options.connection.user),
-            keyFile: key.map(settings.file),
-            knownHostsFiles: connection.knownHostsFiles.map(settings.file),
-            identitiesOnly: connection.identitiesOnly ?? false,
-            connectTimeout: .seconds(connection.connectTimeout ?? 10),
-            become: options.connection.become ? Become() : nil)
+        if let seconds = connection.connectTimeout, seconds > 0 {
+            words += ["-o", "ConnectTimeout=\(seconds)"]
+        }
+        words += connection.moreSSHArguments
+        let way = SSHWay(
+            host: name, address: connection.address, arguments: words,
+            variables: Self.argumentVariables(in: merged))
+        var (target, warnings) = try await ssh.target(way)
+        target.ssh?.program = connection.sshProgram
+        target.become = options.connection.become ? Become() : nil
         if let wanted = connection.become {
             target.become = try become(wanted, of: name, &notes)
         }
-        target.jumps = try jumps(connection.proxyJump, to: target)
-        return (PlayHost(name: name, variables: variables, connection: target), warnings)
+        return (
+            PlayHost(name: name, variables: variables, connection: target),
+            reading.warnings + warnings
+        )
     }
 
     private static func argumentVariables(in variables: [String: Value]) -> String {
@@ -75,28 +72,6 @@ extension FleetLoader {
                     + "runs is sudo -n -u \(wanted.user)", of: host)
         }
         return Become(user: wanted.user)
-    }
-
-    /// `user@host:port,...` as targets; keys and known hosts are those of the host behind.
-    private func jumps(_ list: String?, to host: HostTarget) throws -> [HostTarget] {
-        guard let list, list != "none" else { return [] }
-        return try list.split(separator: ",").map { hop in
-            let text = hop.hasPrefix("ssh://") ? String(hop.dropFirst(6)) : String(hop)
-            let at = text.lastIndex(of: "@")
-            let place = at.map { String(text[text.index(after: $0)...]) } ?? text
-            guard let address = HostAddress(place), !address.host.isEmpty else {
-                throw ConfigurationError(
-                    ConfigurationProblem(
-                        at: nil, keyPath: "\(host.name).ansible_ssh_common_args",
-                        "'\(hop)' is not a host to jump through",
-                        remedy: "write ProxyJump=user@host:port, several with commas"))
-            }
-            return HostTarget(
-                name: place, address: address.host, port: address.port ?? 22,
-                user: at.map { String(text[..<$0]) } ?? settings.user(options.connection.user),
-                keyFile: host.keyFile, knownHostsFiles: host.knownHostsFiles,
-                identitiesOnly: host.identitiesOnly, connectTimeout: host.connectTimeout)
-        }
     }
 }
 

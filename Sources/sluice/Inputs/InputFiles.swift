@@ -45,6 +45,10 @@ enum InputFiles {
         }
     }
 
+    static func digests(of files: [String]) throws -> [InputDigest] {
+        try files.map { InputDigest(path: $0, sha256: try digest(of: $0)) }
+    }
+
     /// What is different now from what a plan was made from; `nil` if nothing is.
     static func change(of input: InputDigest) async -> String? {
         if let call = InventoryScripts.Call(input.path) {

@@ -28,7 +28,7 @@ struct PlanMaker {
 
     /// - Throws: `Planner.Refusal` when the survey clears not all hosts.
     func prepare(_ template: PlayTemplate) async throws -> PreparedPlan {
-        var (inputs, warnings) = try loader.inputs(for: template)
+        var (inputs, warnings) = try await loader.inputs(for: template)
         let source = InputFiles.absolute(try template.artifactSource(inputs))
         // Before the artifact is compressed: nobody should have to wait to be asked.
         let secrets = isOnline ? try await loader.secrets.given() : nil

@@ -15,14 +15,14 @@ struct RollbackMaker {
     init(
         checking plays: [PlayTemplate], _ loader: FleetLoader, to wanted: String?,
         stateDirectory: String
-    ) throws {
+    ) async throws {
         guard plays.count < 2 || wanted == nil else {
             throw CommandFailure(
                 "play-ambiguous",
                 "the playbook has \(plays.count) plays, and --to is for one",
                 remedy: "name the play with --play", status: ExitStatus.usage)
         }
-        try loader.check(plays, needsArtifacts: false, isRollback: true)
+        try await loader.check(plays, needsArtifacts: false, isRollback: true)
         self.loader = loader
         self.wanted = wanted
         self.stateDirectory = stateDirectory
@@ -41,7 +41,7 @@ struct RollbackMaker {
     private func plan(
         _ template: PlayTemplate, _ hosts: SSHHosts, _ prober: ServiceProber
     ) async throws -> PreparedPlan {
-        var (inputs, warnings) = try loader.inputs(for: template)
+        var (inputs, warnings) = try await loader.inputs(for: template)
         inputs.goBack(to: wanted ?? "release", fileName: "artifact")
         let specs = try template.resolve(inputs).play.hosts
         let history = try await ReleaseHistory(of: specs, in: stateDirectory)

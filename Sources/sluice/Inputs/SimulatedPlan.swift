@@ -13,8 +13,8 @@ struct SimulatedPlan {
     private static let usualBytes = 50 << 20
 
     /// - Throws: `ConfigurationError`, and `Planner.Refusal` for a play that no fleet could run.
-    func make(of template: PlayTemplate) throws -> Plan {
-        var (inputs, warnings) = try loader.inputs(for: template)
+    func make(of template: PlayTemplate) async throws -> Plan {
+        var (inputs, warnings) = try await loader.inputs(for: template)
         let release = try artifact(of: template, inputs)
         inputs.release = release.id
         let resolved = try template.resolve(inputs)

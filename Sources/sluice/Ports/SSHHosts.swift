@@ -20,22 +20,26 @@ final class SSHHosts: HostChanging {
         self.secrets = secrets
     }
 
+    private func interaction(for target: HostTarget) -> SSHInteraction {
+        let desk = secrets?.desk
+        var interaction = SSHInteraction(notice: { Terminal.complain("\(target.name): \($0)") })
+        if let desk {
+            interaction.confirm = { question in
+                try await desk.confirm(
+                    question + "; trust it from now on", for: target.name)
+            }
+        }
+        return interaction
+    }
+
     func connection(to target: HostTarget) -> SSHConnection {
         connections.withLock { connections in
             if let connection = connections[target] { return connection }
-            let connection = SSHConnection(Self.endpoint(target), secrets: secrets?.desk)
+            let connection = SSHConnection(
+                SSHEndpoint(target), interaction: interaction(for: target), secrets: secrets?.desk)
             connections[target] = connection
             return connection
         }
-    }
-
-    private static func endpoint(_ target: HostTarget) -> SSHEndpoint {
-        SSHEndpoint(
-            host: target.address, port: target.port, user: target.user ?? NSUserName(),
-            keyFiles: target.keyFile.map { [$0] }, identitiesOnly: target.identitiesOnly,
-            knownHostsFiles: target.knownHostsFiles.isEmpty ? nil : target.knownHostsFiles,
-            connectTimeout: target.connectTimeout.duration,
-            jumps: target.jumps.map(endpoint))
     }
 
     func read(_ command: ReadCommand, on target: HostTarget) async -> CommandOutcome {

@@ -1,0 +1,174 @@
+import Foundation
+import SluiceConfig
+import SluiceModel
+
+/// A host of the inventory, with what its variables and the flags say about ssh.
+struct SSHWay {
+    /// The inventory's name.
+    var host: String
+    /// The name as it would be typed after `ssh`.
+    var address: String
+    /// Words of ssh's command line.
+    var arguments: [String]
+    /// The variables that some of them come from, for messages.
+    var variables: String
+}
+
+/// Finds out how hosts are reached: by ssh's command line, the user's and the system's
+/// configuration, as `ssh` itself would.
+final class SSHWays: Sendable {
+    private let reader: SSHConfigurationReader
+    private let client: SSHClient
+
+    /// How long a command of `Match exec` may take.
+    private static let commandLimit = Duration.seconds(30)
+
+    /// Where jump hosts are behind jump hosts, by their own configuration.
+    private static let deepest = 8
+
+    init() throws {
+        guard let client = SSHClient.current else {
+            throw CommandFailure(
+                "no-user", "the password database does not know the user \(getuid())",
+                remedy: "run as a user that exists: ssh's configuration is in its home")
+        }
+        self.client = client
+        reader = SSHConfigurationReader(
+            client: client, userFile: client.home + "/.ssh/config",
+            systemFile: "/etc/ssh/ssh_config"
+        ) { command in
+            let shell = Terminal.environment["SHELL"] ?? ""
+            let outcome = try await ControllerTools.capture(
+                shell.hasPrefix("/") ? shell : "/bin/sh", ["-c", command],
+                limit: Self.commandLimit)
+            guard let status = Int32(exactly: outcome.status), status >= 0 else {
+                throw CommandFailure(
+                    "match-exec", "it did not end within \(Self.commandLimit)",
+                    remedy: "run it by hand: \(command)")
+            }
+            return status
+        }
+    }
+
+    /// What was read so far: a plan made with it depends on it.
+    var filesRead: [String] { reader.filesRead }
+
+    /// Throws `ConfigurationError`.
+    func target(_ way: SSHWay) async throws -> (HostTarget, [ConfigurationWarning]) {
+        let settings: SSHHostSettings
+        do {
+            settings = try await reader.settings(for: way.address, options: way.arguments)
+        } catch {
+            throw ConfigurationError(
+                error.problems.map { problem in
+                    guard problem.location == nil else { return problem }
+                    var problem = problem
+                    problem.keyPath =
+                        way.variables.isEmpty ? way.host : "\(way.host).\(way.variables)"
+                    return problem
+                }) ?? error
+        }
+        var (target, warnings) = try await target(
+            way.host, typed: way.address, arguments: way.arguments, settings, behind: nil,
+            depth: 0)
+        warnings += settings.warnings
+        target.name = way.host
+        return (target, warnings)
+    }
+
+    /// - Parameter host: for a jump host, the one behind it: where the configuration says nothing
+    ///   about the jump host's keys, that one's are used.
+    private func target(
+        _ name: String, typed: String, arguments: [String], _ settings: SSHHostSettings,
+        behind host: HostTarget?, depth: Int
+    ) async throws -> (HostTarget, [ConfigurationWarning]) {
+        var warnings: [ConfigurationWarning] = []
+        let port = settings.port ?? 22
+        let paths = try reader.paths(
+            for: settings, host: settings.hostName, port: port,
+            user: settings.user ?? client.user)
+        var target = HostTarget(
+            name: name, address: settings.hostName, port: port, user: settings.user)
+        target.connectTimeout = settings.connectTimeout.map { .seconds($0) } ?? .seconds(10)
+        target.identitiesOnly = settings.identitiesOnly ?? host?.identitiesOnly ?? false
+        target.knownHostsFiles = paths.userKnownHostsFiles ?? host?.knownHostsFiles ?? []
+        var ssh = SSHSettings(settings, paths)
+        ssh.typedName = typed
+        ssh.arguments = arguments
+        if ssh.keyFiles == nil { ssh.keyFiles = host?.ssh?.keyFiles }
+        if ssh.globalKnownHostsFiles == nil {
+            ssh.globalKnownHostsFiles = host?.ssh?.globalKnownHostsFiles
+        }
+        if ssh.hostKeyChecking == nil { ssh.hostKeyChecking = host?.ssh?.hostKeyChecking }
+        target.keyFile = ssh.keyFiles?.first
+        target.ssh = ssh
+        guard case .jump(let hops) = settings.proxy else { return (target, warnings) }
+        guard depth < Self.deepest else {
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: nil, keyPath: name, "its jump hosts go through each other",
+                    remedy: "set ProxyJump none for the first of them in ssh's configuration"))
+        }
+        for (index, hop) in hops.enumerated() {
+            var options: [String] = []
+            if let user = hop.user { options += ["-l", user] }
+            if let port = hop.port { options += ["-p", "\(port)"] }
+            // Only the first of them goes its own way.
+            if index > 0 { options += ["-o", "ProxyJump=none"] }
+            let found = try await reader.settings(for: hop.host, options: options)
+            let (jump, more) = try await self.target(
+                hop.specification, typed: hop.host, arguments: options, found, behind: target,
+                depth: depth + 1)
+            warnings += more + found.warnings
+            target.jumps += jump.jumps
+            var direct = jump
+            direct.jumps = []
+            target.jumps.append(direct)
+        }
+        return (target, warnings)
+    }
+}
+
+extension SSHSettings {
+    fileprivate init(_ settings: SSHHostSettings, _ paths: SSHConnectionPaths) {
+        self.init()
+        keyFiles = paths.identityFiles
+        certificateFiles = paths.certificateFiles.isEmpty ? nil : paths.certificateFiles
+        agent = settings.identityAgent == nil ? nil : paths.agentSocket ?? "none"
+        globalKnownHostsFiles = paths.globalKnownHostsFiles
+        hostKeyAlias = settings.hostKeyAlias
+        hostKeyChecking = settings.strictHostKeyChecking?.rawValue
+        hashesKnownHosts = settings.hashKnownHosts
+        proxyCommand = paths.proxyCommand
+        if let family = settings.addressFamily, family != .any { addressFamily = family.rawValue }
+        bindAddress = settings.bindAddress
+        connectionAttempts = settings.connectionAttempts
+        if let seconds = settings.serverAliveInterval, seconds > 0 {
+            aliveInterval = .seconds(seconds)
+        }
+        aliveCount = settings.serverAliveCountMax
+        compresses = settings.compression
+        keyExchanges = settings.keyExchanges?.text
+        hostKeyAlgorithms = settings.hostKeyAlgorithms?.text
+        ciphers = settings.ciphers?.text
+        macs = settings.macs?.text
+        publicKeyAuthentication = settings.publicKeyAuthentication.map { $0 != .no }
+        passwordAuthentication = settings.passwordAuthentication
+        keyboardInteractiveAuthentication = settings.keyboardInteractiveAuthentication
+        preferredAuthentications = settings.preferredAuthentications
+    }
+}
+
+extension AlgorithmList {
+    /// As the configuration writes it.
+    fileprivate var text: String {
+        let sign =
+            switch change {
+            case .exact: ""
+            case .append: "+"
+            case .remove: "-"
+            case .prepend: "^"
+            }
+        return sign + names.joined(separator: ",")
+    }
+}
