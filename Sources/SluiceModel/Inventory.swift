@@ -144,6 +144,7 @@ package struct Inventory: Sendable, Hashable {
 extension String {
     /// The order of Python's `sorted`, by code point, which is what Ansible shows.
     package func precedesInPython(_ other: String) -> Bool {
-        unicodeScalars.lexicographicallyPrecedes(other.unicodeScalars)
+        // UTF-8 keeps the order of code points.
+        utf8.lexicographicallyPrecedes(other.utf8)
     }
 }
