@@ -20,6 +20,27 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(60))
     }
 
+    /// As in Ansible: a file that is for no host may hold anything.
+    @Test func variablesOfAGroupWithoutHostsAreNotRead() async throws {
+        let files = ["hosts": "a\n[empty]\n", "group_vars/empty.yml": "a: b: c\n"]
+        try await InventoryFixture.with(files) { fixture in
+            let inventory = try await fixture.read(["hosts"]).inventory
+            #expect(inventory.hosts == ["a"])
+            await #expect(throws: ConfigurationError.self) {
+                try await fixture.read(["hosts"], readsGroups: true)
+            }
+        }
+    }
+
+    /// A short text of ranges can stand for millions of hosts.
+    @Test func moreHostsThanAnyFleetHas() async throws {
+        let ranges = ["a", "b", "c", "d", "e"].map { "\($0)[1:60000]" }.joined(separator: "\n")
+        try await InventoryFixture.with(["hosts.ini": ranges + "\n"]) { fixture in
+            let problems = try await fixture.problems(["hosts.ini"])
+            #expect(problems == ["hosts.ini:5:1: the inventory has more than 250000 hosts"])
+        }
+    }
+
     /// Found by fuzzing: a group looked through all its hosts for each new one.
     @Test func manyHostsInOneGroup() async throws {
         let start = ContinuousClock.now
