@@ -9,8 +9,9 @@ package struct Inventory: Sendable, Hashable {
         package var hosts: [String]
         /// The groups right below this one, in the order in which they came.
         package var children: [String]
-        /// What the files say about this group itself, without the groups around it; its hosts
-        /// have all of it merged already.
+        /// What the files say about this group itself, without the groups around it, for a
+        /// listing; empty unless whoever read them was asked for it. Its hosts have all of it
+        /// merged already.
         package var variables: [String: Value]
 
         package init(
@@ -144,6 +145,7 @@ package struct Inventory: Sendable, Hashable {
 extension String {
     /// The order of Python's `sorted`, by code point, which is what Ansible shows.
     package func precedesInPython(_ other: String) -> Bool {
-        unicodeScalars.lexicographicallyPrecedes(other.unicodeScalars)
+        // UTF-8 keeps the order of code points.
+        utf8.lexicographicallyPrecedes(other.utf8)
     }
 }

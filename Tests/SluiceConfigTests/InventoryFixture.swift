@@ -31,15 +31,16 @@ struct InventoryFixture {
 
     func read(
         _ sources: [String], playbook: String? = nil, runScript: InventoryScriptRunner? = nil,
-        vault: Vault? = nil
+        vault: Vault? = nil, readsGroups: Bool = false
     ) async throws -> InventoryReader.Reading {
         // A list of hosts is no path.
         let paths = sources.map { source in
             source.contains(",") ? source : path(source)
         }
-        return try await InventoryReader(
-            playbookDirectory: playbook.map(path), runScript: runScript, vault: vault
-        ).read(paths)
+        var reader = InventoryReader(
+            playbookDirectory: playbook.map(path), runScript: runScript, vault: vault)
+        reader.readsGroups = readsGroups
+        return try await reader.read(paths)
     }
 
     /// Runs a script for real; without a deadline, since the scripts of the tests end by themselves.

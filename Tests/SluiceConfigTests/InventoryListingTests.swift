@@ -43,7 +43,7 @@ struct RecordedListing: Sendable, CustomTestStringConvertible {
             do {
                 return try await fixture.read(
                     inventory.sources, playbook: inventory.playbook,
-                    runScript: InventoryFixture.runScript
+                    runScript: InventoryFixture.runScript, readsGroups: true
                 ).inventory
             } catch let error as ConfigurationError {
                 // On purpose, and told in docs/inventory.md; the recorded cases hold the list.

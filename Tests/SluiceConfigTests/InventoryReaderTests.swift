@@ -9,15 +9,36 @@ import Testing
     @Test func manyNamedCharacters() async throws {
         let names = (0..<300).map { "n\($0)='\\N{BULLET}\\N{no such \($0)}'" }
         let good = (0..<300).map {
-            "g\($0)='\\N{BULLET}\\N{CJK UNIFIED IDEOGRAPH-4E\(10 + $0 % 80)}\\N{LINE FEED}'"
+            "g\($0)='\\N{BULLET}\\N{CJK UNIFIED IDEOGRAPH-4E\(10 + $0 % 80)}'"
         }
         let start = ContinuousClock.now
         let inventory = try await inventory(
             ini: "a\n[all:vars]\n" + (names + good).joined(separator: "\n") + "\n")
         let variables = inventory.variables(for: "a")
         #expect(variables["n0"] == .string("'\\N{BULLET}\\N{no such 0}'"))
-        #expect(variables["g0"] == .string("•\u{4E10}\n"))
+        #expect(variables["g0"] == .string("•\u{4E10}"))
         #expect(ContinuousClock.now - start < .seconds(60))
+    }
+
+    /// As in Ansible: a file that is for no host may hold anything.
+    @Test func variablesOfAGroupWithoutHostsAreNotRead() async throws {
+        let files = ["hosts": "a\n[empty]\n", "group_vars/empty.yml": "a: b: c\n"]
+        try await InventoryFixture.with(files) { fixture in
+            let inventory = try await fixture.read(["hosts"]).inventory
+            #expect(inventory.hosts == ["a"])
+            await #expect(throws: ConfigurationError.self) {
+                try await fixture.read(["hosts"], readsGroups: true)
+            }
+        }
+    }
+
+    /// A short text of ranges can stand for millions of hosts.
+    @Test func moreHostsThanAnyFleetHas() async throws {
+        let ranges = ["a", "b", "c", "d", "e"].map { "\($0)[1:60000]" }.joined(separator: "\n")
+        try await InventoryFixture.with(["hosts.ini": ranges + "\n"]) { fixture in
+            let problems = try await fixture.problems(["hosts.ini"])
+            #expect(problems == ["hosts.ini:5:1: the inventory has more than 250000 hosts"])
+        }
     }
 
     /// Found by fuzzing: a group looked through all its hosts for each new one.

@@ -303,6 +303,9 @@ struct INIInventory {
 
 /// The hosts that one text in an inventory stands for.
 enum InventoryHosts {
+    /// Of a whole inventory. No fleet comes near, and each host takes about a kilobyte.
+    private static let limit = 250_000
+
     static func expand(
         _ text: String, at place: SourceLocation, _ builder: inout InventoryBuilder
     ) -> (hosts: [String], port: Int?)? {
@@ -314,6 +317,12 @@ enum InventoryHosts {
             builder.problem(
                 place, error.message,
                 remedy: "write [1:9], [01:09], [a:f] or, with a step, [1:9:2]")
+            return nil
+        }
+        guard builder.hosts.count + hosts.count <= limit else {
+            builder.problem(
+                place, "the inventory has more than \(limit) hosts",
+                remedy: "look at its ranges; a rollout is for one service's hosts")
             return nil
         }
         if text.hasSuffix(":"), address?.port == nil {

@@ -149,6 +149,12 @@ package enum InventoryListing {
 
     private static func quote(_ string: String, to text: inout String) {
         text += "\""
+        // Nearly every text is of letters that stand for themselves.
+        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) {
+            text += string
+            text += "\""
+            return
+        }
         for scalar in string.unicodeScalars {
             switch scalar.value {
             case 0x22: text += "\\\""

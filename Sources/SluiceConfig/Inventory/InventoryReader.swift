@@ -20,6 +20,9 @@ package struct InventoryReader: Sendable {
     /// Opens files that are encrypted as a whole. Without it, or without a password in it, an
     /// encrypted inventory is a problem and an encrypted file of variables is left out.
     package var vault: Vault?
+    /// Whether the variables of each group are read for its own sake, also of one without hosts:
+    /// only a listing shows them. Without it, files of variables that apply to no host stay closed.
+    package var readsGroups = false
 
     package init(
         playbookDirectory: String? = nil, runScript: InventoryScriptRunner? = nil,
@@ -318,6 +321,7 @@ package struct InventoryReader: Sendable {
             return host
         }
         // As for a listing of groups: each by itself, also one without hosts.
+        guard readsGroups else { return (hosts, [:]) }
         let groups = builder.groups.mapValues { draft in
             var all = VariableFiles.Found(variables: draft.variables)
             all.merge(found("group_vars", [draft.name], beside))

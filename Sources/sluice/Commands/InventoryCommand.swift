@@ -33,7 +33,7 @@ struct InventoryCommand: AsyncParsableCommand {
         let settings = try Settings(near: playbookDir ?? ".")
         let reading = try await FleetLoader.inventory(
             settings.inventory(fleet.inventory), playbookDirectory: playbookDir,
-            vault: VaultPasswords.vault(fleet.vault))
+            vault: VaultPasswords.vault(fleet.vault), readsGroups: vars)
         for warning in reading.warnings { Terminal.complain("\(warning)") }
         let inventory = reading.inventory
         if let host {

@@ -54,12 +54,13 @@ struct FleetLoader {
 
     static func inventory(
         _ sources: [String], playbookDirectory: String?,
-        scripts: InventoryScripts = InventoryScripts(), vault: Vault
+        scripts: InventoryScripts = InventoryScripts(), vault: Vault, readsGroups: Bool = false
     ) async throws -> InventoryReader.Reading {
-        try await InventoryReader(
+        var reader = InventoryReader(
             playbookDirectory: playbookDirectory,
-            runScript: { try await scripts.run($0, $1) }, vault: vault
-        ).read(sources)
+            runScript: { try await scripts.run($0, $1) }, vault: vault)
+        reader.readsGroups = readsGroups
+        return try await reader.read(sources)
     }
 
     /// The plays to run: all of them, or the one that `--play` names.

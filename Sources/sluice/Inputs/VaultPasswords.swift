@@ -99,7 +99,10 @@ enum VaultPasswords {
         }
         let data: Data
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
+            // Also from a pipe, as in --vault-password-file <(command).
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            defer { try? file.close() }
+            data = try file.readToEnd() ?? Data()
         } catch {
             throw failure(
                 source, "can't be read: \(error.localizedDescription)", "check its permissions")

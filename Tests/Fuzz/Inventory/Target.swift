@@ -14,6 +14,8 @@ func fuzz(_ bytes: [UInt8]) {
         precondition(error.problems.allSatisfy { !$0.remedy.isEmpty })
         return
     }
+    // Ranges make large fleets of short texts; what is printed of a host is the same in small ones.
+    guard inventory.hosts.count <= 300 else { return }
     let listing = InventoryListing.list(inventory)
     // What is printed has to be JSON, and the same the second time.
     do {

@@ -484,8 +484,11 @@ class Generator:
 
 
 def comparable(entry):
-    """Whether the program's line of arguments can carry the pattern, and its output the names."""
-    return (entry["pattern"].strip() and not entry["pattern"].startswith("@")
+    """Whether the program's line of arguments can carry the pattern, and its output the names.
+
+    The program alone makes a host of the pattern localhost, also where a limit leaves it out.
+    """
+    return (entry["pattern"].strip() not in ("", "localhost", "127.0.0.1", "::1") and not entry["pattern"].startswith("@")
             and not any("\n" in name or name != name.strip() for name in entry["hosts"] or []))
 
 
