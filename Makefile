@@ -32,7 +32,7 @@ build-tests:
 test: setup check unit-tests differential-sample simulation-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
 	@grep -h SKIPPED $(LOGS)/differential.log || :
 	@grep -h 'Test run with' $(LOGS)/unit-tests.log $(LOGS)/simulation-tests.log \
-	    $(LOGS)/server-tests.log $(LOGS)/system-tests.log
+	    $(LOGS)/server-tests.log $(LOGS)/server-tests-openssh.log $(LOGS)/system-tests.log
 
 unit-tests: build-tests ## The tests of values and of single parts.
 	@scripts/run-tests unit-tests --skip 'SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests|SluiceSimulationTests'
@@ -44,6 +44,8 @@ simulation-tests: build-tests ## Some thousand rollouts in virtual time, with fa
 # One at a time, these and the next: what runs beside would be measured too.
 server-tests: build-tests ## The tests against real sshd, the demo service and HAProxy.
 	@scripts/run-tests server-tests --no-parallel --filter 'SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests'
+	@SLUICE_TEST_TRANSPORT=openssh scripts/run-tests server-tests-openssh --no-parallel \
+	    --filter 'SluiceSSHTests.*LiveTests/(CommandTests|TransferTests)'
 
 system-tests: build-tests ## The tests of whole rollouts on a fleet under load.
 	@scripts/run-tests system-tests --no-parallel --filter SystemTests

@@ -31,7 +31,9 @@ extension SystemTests.CommandLineTests {
             let plan = try await space.plan()
             let first = try plan.target("gw1")
             #expect(first.keyFile == space.home + "/.ssh/deploy")
-            let known = ["known", "more"].map { space.home + "/.ssh/" + $0 }
+            // The variable's `~` is Ansible's, by HOME; an argument's is ssh's, by the user.
+            let own = NSHomeDirectoryForUser(NSUserName()) ?? ""
+            let known = ["known", "more"].map { own + "/.ssh/" + $0 }
             #expect(first.knownHostsFiles == known)
             #expect(first.jumps.map(\.keyFile) == [first.keyFile])
             #expect(first.jumps.map(\.knownHostsFiles) == [known])
@@ -74,11 +76,11 @@ extension SystemTests.CommandLineTests {
             }
             #expect(warning("gw1: ansible_become_exe", "/opt/sudo"), "\(plan.warnings)")
             #expect(warning("gw2: ansible_become_flags", "-n -E"), "\(plan.warnings)")
+            #expect(plan.warnings.count == 2, "\(plan.warnings)")
             #expect(
-                warning("gw4: ", "/keys/second, /keys/third", "ansible_ssh_extra_args"),
-                "\(plan.warnings)")
-            #expect(plan.warnings.count == 3, "\(plan.warnings)")
-            #expect(try plan.target("gw4").keyFile == "/keys/first")
+                try plan.target("gw4").ssh?.keyFiles == [
+                    "/keys/first", "/keys/second", "/keys/third",
+                ])
         }
     }
 

@@ -137,14 +137,14 @@ extension Fleet {
     /// - Parameter awaitingUp: whether the load goes on until the balancer has every host up again.
     nonisolated func roll(
         _ release: String, artifact: String, load: LoadConfiguration = .init(rate: 220),
-        overrides: [String: String?] = [:], awaitingUp: Bool = true
+        overrides: [String: String?] = [:], more: [String] = [], awaitingUp: Bool = true
     ) async throws -> WatchedRollout {
         try prepare(artifact: artifact, overrides: overrides)
         let eventFile = "\(directory)/\(release).jsonl"
         let (outcome, figures) = try await underLoad(load) { _, _ in
             let outcome = try await SluiceProgram.run(
                 ["deploy"] + inputs + state
-                    + ["--release", release, "--yes", "--report", "jsonl=\(eventFile)"])
+                    + ["--release", release, "--yes", "--report", "jsonl=\(eventFile)"] + more)
             if awaitingUp { try await awaitUp() }
             return outcome
         }

@@ -33,6 +33,62 @@ extension SystemTests {
             }
         }
 
+        /// The same steps through the system's `ssh`, which a script stands in for as a witness.
+        @Test(.timeLimit(.minutes(3))) func throughTheSystemsSSH() async throws {
+            try await withFleet(.quick(nodes: 2)) { fleet in
+                let calls = fleet.directory + "/ssh-calls"
+                let program = fleet.directory + "/ssh-witness"
+                try "#!/bin/sh\necho \"$*\" >>'\(calls)'\nexec ssh \"$@\"\n".write(
+                    toFile: program, atomically: true, encoding: .utf8)
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: 0o755], ofItemAtPath: program)
+                let rollout = try await fleet.roll(
+                    "v2", artifact: try await fleet.release("v2"),
+                    overrides: ["transport": "openssh", "health_check.from": "host"],
+                    more: ["-e", "ansible_ssh_executable=\(program)"])
+                try await rollout.expectFlawless("v2", on: fleet, mostOut: 1)
+                print(try rollout.summary(of: "transport: openssh"))
+                let text = try String(contentsOfFile: calls, encoding: .utf8)
+                for word in ["exec /bin/sh", "-W \(fleet.nodes[0].address)", "-O exit"] {
+                    #expect(text.contains(word), "\(word) in \(text)")
+                }
+            }
+        }
+
+        /// Everything about the way to the hosts stands in ssh's own configuration; the first host is
+        /// behind the second.
+        @Test(.timeLimit(.minutes(3))) func asSSHIsConfigured() async throws {
+            try await withFleet(.quick(nodes: 2)) { fleet in
+                let configuration = fleet.directory + "/ssh-config"
+                var text = ""
+                for node in fleet.nodes {
+                    text += "Host \(node.name)\n  HostName \(node.address)\n"
+                    text += "  Port \(node.sshPort)\n"
+                }
+                text += "Match originalhost \(fleet.nodes[0].name)\n"
+                text += "  ProxyCommand ssh -F \(configuration) -W %h:%p \(fleet.nodes[1].name)\n"
+                text += "Host *\n  User \(fleet.user)\n  IdentityFile \(fleet.clientKey)\n"
+                text += "  IdentitiesOnly yes\n  UserKnownHostsFile \(fleet.knownHosts)\n"
+                try text.write(toFile: configuration, atomically: true, encoding: .utf8)
+                let unset = [
+                    "ansible_host=", "ansible_port=", "ansible_user=",
+                    "ansible_ssh_private_key_file=",
+                    "{\"ansible_ssh_common_args\": \"-F \(configuration)\"}",
+                ]
+                let rollout = try await fleet.roll(
+                    "v2", artifact: try await fleet.release("v2"),
+                    more: unset.flatMap { ["-e", $0] })
+                try await rollout.expectFlawless("v2", on: fleet, mostOut: 1)
+                // The second server has passed on each of the first one's connections.
+                let logins = try fleet.nodes.map { node in
+                    try String(contentsOfFile: node.directory + "/sshd.log", encoding: .utf8)
+                        .components(separatedBy: "Accepted publickey for \(fleet.user)").count - 1
+                }
+                #expect(logins[0] > 0)
+                #expect(logins[1] > logins[0], "\(logins)")
+            }
+        }
+
         /// The health check is asked from the host itself, through the SSH connection.
         @Test(.timeLimit(.minutes(3))) func theHostIsAskedThroughItsConnection() async throws {
             let overrides: [String: String?] = ["health_check.from": "host"]

@@ -89,7 +89,9 @@ struct OfflinePlan: Decodable {
         var keyFile: String?
         var knownHostsFiles: [String]
         var jumps: [Target]
+        var ssh: SSH?
     }
+    struct SSH: Decodable { var keyFiles: [String]? }
     struct Release: Decodable {
         var id: String
         var sha256: String

@@ -188,6 +188,10 @@ extension PlaySection {
         let service = try service()
         var target = target
         target.serviceAddress = target.serviceAddress ?? service.address
+        if writes("transport") {
+            target.ssh = target.ssh ?? SSHSettings()
+            target.ssh?.transport = try word("transport")
+        }
         return HostSpec(
             target: target, service: service, artifact: try artifact(),
             healthChecks: try healthChecks(), drain: try drain(), stop: try stop(),

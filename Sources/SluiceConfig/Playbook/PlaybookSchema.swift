@@ -98,6 +98,11 @@ enum PlaybookSchema {
             "`restore`: bring the host back into service on the release that it had. `halt`:"
                 + " leave it as it is for a person to look at. Then the rollout stops."),
         SchemaKey(
+            "transport", .choice(SSHSettings.Transport.allCases.map(\.rawValue)),
+            .optional(default: "libssh2"), example: "openssh",
+            "`libssh2`: Sluice speaks SSH itself. `openssh`: through the system's `ssh`, for what"
+                + " libssh2 cannot do."),
+        SchemaKey(
             "hooks", .mapping(hooks), .optional(default: "{}"),
             example: "{ before_rollout: [{ run: date }] }",
             "Commands of yours at fixed places of the rollout."),
