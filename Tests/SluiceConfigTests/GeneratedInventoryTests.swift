@@ -57,7 +57,7 @@ enum InventoryComparison {
             let reading: InventoryReader.Reading
             do {
                 reading = try await fixture.read(
-                    recorded.sources, playbook: recorded.playbook,
+                    recorded.sources, playbook: recorded.playbook ?? ".",
                     runScript: InventoryFixture.runScript)
             } catch let error as ConfigurationError {
                 return [refusal(error, of: recorded)]

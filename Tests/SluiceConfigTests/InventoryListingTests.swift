@@ -42,7 +42,7 @@ struct RecordedListing: Sendable, CustomTestStringConvertible {
             fixture in
             do {
                 return try await fixture.read(
-                    inventory.sources, playbook: inventory.playbook,
+                    inventory.sources, playbook: inventory.playbook ?? ".",
                     runScript: InventoryFixture.runScript, readsGroups: true
                 ).inventory
             } catch let error as ConfigurationError {

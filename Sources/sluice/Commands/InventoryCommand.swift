@@ -31,8 +31,9 @@ struct InventoryCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try Settings(near: playbookDir ?? ".")
+        // Without a playbook the working directory takes the place of its directory, as there.
         let reading = try await FleetLoader.inventory(
-            settings.inventory(fleet.inventory), playbookDirectory: playbookDir,
+            settings.inventory(fleet.inventory), playbookDirectory: playbookDir ?? ".",
             vault: VaultPasswords.vault(fleet.vault), readsGroups: vars)
         for warning in reading.warnings { Terminal.complain("\(warning)") }
         let inventory = reading.inventory
