@@ -63,10 +63,16 @@ final class SSHHosts: HostChanging {
         return command
     }
 
+    /// With a password for `sudo`, where that asks for one.
+    private func escalated(_ script: String, on target: HostTarget) -> String {
+        guard target.become != nil, let password = secrets?.becomePassword else { return script }
+        return EscalatedScript.with(String(decoding: password.content, as: UTF8.self), script)
+    }
+
     private func run(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
         await outcome {
             try await connection(to: target).run(
-                command.script, deadline: .now + command.deadline.duration)
+                escalated(command.script, on: target), deadline: .now + command.deadline.duration)
         }
     }
 
@@ -88,7 +94,7 @@ final class SSHHosts: HostChanging {
         }
         return await outcome {
             try await connection(to: target).upload(
-                file: file, to: identified(receive).script,
+                file: file, to: escalated(identified(receive).script, on: target),
                 deadline: .now + receive.deadline.duration,
                 progress: { progress(Int($0)) })
         }
