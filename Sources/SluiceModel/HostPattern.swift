@@ -245,8 +245,14 @@ private enum PythonExpression {
                 guard !isASCIILetter(following) || known.contains(following) else {
                     throw Failure(description: "\\\(following) has no meaning in it")
                 }
+                let digits = widths[following] ?? 0
+                guard scalars[(index + 2)...].prefix(digits).count(where: isHexDigit) == digits
+                else { throw Failure(description: "\\\(following) without \(digits) digits") }
                 result.append(following)
                 index += 1
+            case "(" where first == nil && following == "?":
+                try checkFlags(scalars[(index + 2)...], atStart: index == 0)
+                result.append(scalar)
             case "[" where first == nil:
                 result.append(scalar)
                 first = index + 1
@@ -268,6 +274,29 @@ private enum PythonExpression {
             index += 1
         }
         return String(result)
+    }
+
+    /// `(?i)` stands at the start and `(?i:...)` anywhere, with the flags that there are.
+    private static func checkFlags(
+        _ rest: ArraySlice<Unicode.Scalar>, atStart: Bool
+    ) throws(Failure) {
+        let flags = rest.prefix { isASCIILetter($0) || $0 == "-" }
+        guard !flags.isEmpty, let end = rest.dropFirst(flags.count).first, end == ")" || end == ":"
+        else { return }
+        let known = end == ")" ? "aiLmsux" : "aiLmsux-"
+        guard flags.allSatisfy(known.unicodeScalars.contains) else {
+            throw Failure(description: "a flag that there is none of in (?...)")
+        }
+        guard end == ":" || atStart else {
+            throw Failure(description: "(?...) with flags stands at the start")
+        }
+    }
+
+    /// Hexadecimal digits that follow a letter after a backslash.
+    private static let widths: [Unicode.Scalar: Int] = ["x": 2, "u": 4, "U": 8]
+
+    private static func isHexDigit(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII && scalar.properties.isHexDigit
     }
 
     private static let known = "AbBdDsSwWZafnrtvxuUN".unicodeScalars

@@ -149,6 +149,26 @@ import Testing
         }
     }
 
+    @Test(
+        "What Python refuses is refused",
+        arguments: ["~T(?i)H", "~(?in)H", "~eb\\xZ", "~\\u12", "~a(?i)", "~(?z:a)"])
+    func pythonExpressions(_ pattern: String) async throws {
+        let inventory = try await SluiceConfigTests.inventory(ini: "web1\n")
+        #expect(throws: HostPatternError.self) {
+            try inventory.hosts(matching: HostPattern(pattern))
+        }
+    }
+
+    @Test(
+        "Flags and numbers of characters",
+        arguments: [
+            "~(?i)WEB1", "~\\x77eb", "~\\u0077eb1", "~(?=w)web1",
+        ])
+    func allowedExpressions(_ pattern: String) async throws {
+        let inventory = try await SluiceConfigTests.inventory(ini: "web1\n")
+        #expect(try inventory.hosts(matching: HostPattern(pattern)).hosts == ["web1"])
+    }
+
     @Test func aBrokenExpressionIsNamed() async throws {
         let inventory = try await inventory(ini: Self.text)
         let error = #expect(throws: HostPatternError.self) {
