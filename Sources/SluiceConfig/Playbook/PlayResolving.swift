@@ -188,9 +188,10 @@ extension PlaySection {
         let service = try service()
         var target = target
         target.serviceAddress = target.serviceAddress ?? service.address
-        if writes("transport") {
+        let transport: SSHSettings.Transport = try word("transport")
+        if transport != .libssh2 {
             target.ssh = target.ssh ?? SSHSettings()
-            target.ssh?.transport = try word("transport")
+            target.ssh?.transport = transport
         }
         return HostSpec(
             target: target, service: service, artifact: try artifact(),
