@@ -273,7 +273,7 @@ import Testing
                 }
                 let read = try ConnectionVariables.read(host: host, variables: variables) { $0 }
                 #expect(read.settings.user == "deploy")
-                #expect(read.settings.hostKeyChecking != nil)
+                #expect(!read.settings.moreSSHArguments.isEmpty)
             }
         }
     }
