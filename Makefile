@@ -57,9 +57,10 @@ differential-sample: build-tests
 differential: build-tests ## Hold 20,000 random inventories against ansible-core; DIFFERENTIAL: COUNT [SEED].
 	@scripts/differential $(DIFFERENTIAL)
 
-fuzz: ## Fuzz the readers of inventories and playbooks, 10 million inputs each; FUZZ_RUNS for another number.
+fuzz: ## Fuzz the readers of inventories, playbooks and ssh's configuration, 10 million inputs each; FUZZ_RUNS for another number.
 	@scripts/fuzz Inventory $(FUZZ_RUNS)
 	@scripts/fuzz Playbook $(FUZZ_RUNS)
+	@scripts/fuzz SSHConfiguration $(FUZZ_RUNS)
 
 benchmark: ## List 10,000 hosts beside ansible-inventory, in release mode.
 	@Benchmarks/inventory

@@ -30,9 +30,16 @@ def playbooks():
             yield (play + f"  name: {json.dumps(json.loads(line)['template'])}\n").encode()
 
 
+def ssh_configurations():
+    """The recorded cases; the first line is the host."""
+    for case in (TESTS / "SSHConfigCases/cases.txt").read_text().split("\n=== "):
+        yield ("web1\n" + case.partition("\n")[2]).encode()
+
+
 def main():
     target, directory = sys.argv[1], pathlib.Path(sys.argv[2])
-    inputs = {"Inventory": inventories, "Playbook": playbooks}.get(target)
+    inputs = {"Inventory": inventories, "Playbook": playbooks,
+              "SSHConfiguration": ssh_configurations}.get(target)
     for data in inputs() if inputs else []:
         (directory / hashlib.sha1(data).hexdigest()).write_bytes(data)
 

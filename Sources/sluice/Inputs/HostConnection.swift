@@ -37,15 +37,11 @@ extension FleetLoader {
         if let wanted = connection.become {
             target.become = try become(wanted, of: name, &notes)
         }
-        for (variable, option, isThere) in [
-            ("ansible_password", "-k or --connection-password-file", connection.password != nil),
-            (
-                "ansible_become_password", "-K or --become-password-file",
-                connection.becomePassword != nil && target.become != nil
-            ),
-            ("ansible_ssh_private_key_passphrase", "ssh-agent", connection.keyPassphrase != nil),
-        ] where isThere {
-            notes.add("\(variable) is not used: give it with \(option)", of: name)
+        secrets.hosts.add(connection, of: name)
+        if connection.keyPassphrase != nil {
+            notes.add(
+                "ansible_ssh_private_key_passphrase is not used: load the key into ssh-agent",
+                of: name)
         }
         return (
             PlayHost(name: name, variables: variables, connection: target),

@@ -32,11 +32,27 @@ final class SSHHosts: HostChanging {
         return interaction
     }
 
-    func connection(to target: HostTarget) -> SSHConnection {
-        connections.withLock { connections in
+    private func opened<Opened>(
+        _ target: HostTarget, _ body: (RunSecrets.Given) throws -> Opened?
+    ) throws(SSHError) -> Opened? {
+        do {
+            return try secrets.flatMap { try body($0) }
+        } catch {
+            throw SSHError(
+                SSHError.Code("secret"), host: target.name, operation: "open a password",
+                "\(target.name): a password of the inventory cannot be opened",
+                remedy: "give the password of ansible-vault: --vault-password-file or -J",
+                cause: error)
+        }
+    }
+
+    /// Throws an `SSHError` where a password of the inventory cannot be opened.
+    func connection(to target: HostTarget) throws -> SSHConnection {
+        try connections.withLock { connections in
             if let connection = connections[target] { return connection }
             let connection = SSHConnection(
-                SSHEndpoint(target), interaction: interaction(for: target), secrets: secrets?.desk)
+                SSHEndpoint(target), interaction: interaction(for: target),
+                secrets: try opened(target) { try $0.desk(for: target.name) })
             connections[target] = connection
             return connection
         }
@@ -64,8 +80,10 @@ final class SSHHosts: HostChanging {
     }
 
     /// With a password for `sudo`, where that asks for one.
-    private func escalated(_ script: String, on target: HostTarget) -> String {
-        guard target.become != nil, let password = secrets?.becomePassword else { return script }
+    private func escalated(_ script: String, on target: HostTarget) throws -> String {
+        guard target.become != nil,
+            let password = try opened(target, { try $0.becomePassword(for: target.name) })
+        else { return script }
         return EscalatedScript.with(String(decoding: password.content, as: UTF8.self), script)
     }
 

@@ -32,7 +32,7 @@ struct ServiceProber: HealthProbing {
         if spec.healthChecks.contains(where: { $0.from == .host }) {
             return (
                 spec.service.address ?? "127.0.0.1",
-                ChannelExchange(connection: hosts.connection(to: spec.target))
+                ChannelExchange(hosts: hosts, target: spec.target)
             )
         }
         return (spec.target.serviceAddress ?? spec.service.address ?? spec.target.address, nil)
@@ -41,14 +41,15 @@ struct ServiceProber: HealthProbing {
 
 /// A way to a port of a host through its SSH connection.
 private struct ChannelExchange: ByteExchange {
-    let connection: SSHConnection
+    let hosts: SSHHosts
+    let target: HostTarget
 
     func exchange(
         host: String, port: Int, request: [UInt8], deadline: ContinuousClock.Instant,
         receive: @escaping @Sendable ([UInt8]) -> Bool
     ) async throws {
         do {
-            _ = try await connection.exchange(
+            _ = try await hosts.connection(to: target).exchange(
                 host: host, port: port, request: request, deadline: deadline,
                 wantsMore: { receive(Array($0)) })
         } catch let error as SSHError where error.code == .portRefused {

@@ -44,9 +44,26 @@ final class RunSecrets: Sendable {
     struct Given: Sendable {
         /// Gives the connections theirs, and asks for what turns up on the way.
         let desk: SecretDesk
+        /// For all hosts, where it was given for this run.
         let becomePassword: Secret?
+        /// For single hosts, where their inventory has some.
+        let hosts: HostSecrets
+
+        /// With the host's own password, where none was given for the run.
+        func desk(for host: String) throws -> SecretDesk {
+            guard desk.password == nil, let password = try hosts.password(of: host) else {
+                return desk
+            }
+            return SecretDesk(prompting: Person(), password: password, isPasswordFinal: true)
+        }
+
+        func becomePassword(for host: String) throws -> Secret? {
+            try becomePassword ?? hosts.becomePassword(of: host)
+        }
     }
 
+    /// Filled while inventories are read; opened when a host is contacted.
+    let hosts = HostSecrets()
     private let options: SecretOptions
     private let work = Mutex<Task<Given, any Error>?>(nil)
 
@@ -57,10 +74,10 @@ final class RunSecrets: Sendable {
     /// Throws `CommandFailure` where there is nobody to ask or a file can't be used, and what the
     /// terminal throws.
     func given() async throws -> Given {
-        let options = options
+        let (options, hosts) = (options, hosts)
         let task = work.withLock { work in
             if let work { return work }
-            let task = Task { try await Self.collect(options) }
+            let task = Task { try await Self.collect(options, hosts) }
             work = task
             return task
         }
@@ -71,7 +88,9 @@ final class RunSecrets: Sendable {
         }
     }
 
-    private static func collect(_ options: SecretOptions) async throws -> Given {
+    private static func collect(
+        _ options: SecretOptions, _ hosts: HostSecrets
+    ) async throws -> Given {
         let person = Person()
         var password: Secret?
         if let path = options.connectionPasswordFile {
@@ -95,7 +114,7 @@ final class RunSecrets: Sendable {
             desk: SecretDesk(
                 prompting: person, password: password,
                 isPasswordFinal: options.connectionPasswordFile != nil),
-            becomePassword: becomePassword)
+            becomePassword: becomePassword, hosts: hosts)
     }
 
     private static func ask(
