@@ -143,6 +143,13 @@ extension ChannelSession {
             }
         } catch let error as SSHError where error.code == .disconnected {
             return output.result(orUnknown: "the connection was lost before the command ended")
+        } catch {
+            // What says which process to end may have come and not been read yet.
+            if output.process == nil {
+                _ = try? await take(&output, channel, operation, .now)
+            }
+            if let process = output.process { runner = process }
+            throw error
         }
         return output.result(orUnknown: "the remote shell reported no status")
     }
