@@ -45,18 +45,36 @@ struct InventoryFixture {
 
     /// Runs a script for real; without a deadline, since the scripts of the tests end by themselves.
     static let runScript: InventoryScriptRunner = { path, arguments in
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
         let output = Pipe()
-        process.standardOutput = output
-        try process.run()
+        let process = try start(path, arguments, output)
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
             throw ScriptFailure(status: process.terminationStatus)
         }
         return String(decoding: data, as: UTF8.self)
+    }
+
+    /// A file that was just written is busy while a child that another test has just forked still
+    /// has it open.
+    private static func start(
+        _ path: String, _ arguments: [String], _ output: Pipe
+    ) throws -> Process {
+        let limit = ContinuousClock.now + .seconds(20)
+        while true {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: path)
+            process.arguments = arguments
+            process.standardOutput = output
+            do {
+                try process.run()
+                return process
+            } catch {
+                let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+                guard cause?.code == Int(ETXTBSY), ContinuousClock.now < limit else { throw error }
+                usleep(1000)
+            }
+        }
     }
 
     struct ScriptFailure: Error { var status: Int32 }
