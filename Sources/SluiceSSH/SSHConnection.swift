@@ -10,15 +10,17 @@ package final class SSHConnection: Sendable {
     private let uploads: SessionLane
     private let exchanges: SessionLane
 
-    /// - Parameter secrets: shared by all connections of a run; `nil` where nobody is to be asked.
+    /// - Parameters:
+    ///   - secrets: shared by all connections of a run; `nil` where nobody is to be asked.
+    ///   - password: this host's own, where `secrets` has none for the whole run.
     package init(
         _ endpoint: SSHEndpoint, interaction: SSHInteraction = SSHInteraction(),
-        secrets: SecretDesk? = nil
+        secrets: SecretDesk? = nil, password: Secret? = nil
     ) {
         self.endpoint = endpoint
-        commands = SessionLane(endpoint, interaction, secrets)
-        uploads = SessionLane(endpoint, interaction, secrets)
-        exchanges = SessionLane(endpoint, interaction, secrets)
+        commands = SessionLane(endpoint, interaction, secrets, password)
+        uploads = SessionLane(endpoint, interaction, secrets, password)
+        exchanges = SessionLane(endpoint, interaction, secrets, password)
     }
 
     /// Connects and logs in, so that later operations find the connection open.

@@ -20,12 +20,16 @@ actor SessionLane {
         unsafe reactor.asUnownedSerialExecutor()
     }
 
-    init(_ endpoint: SSHEndpoint, _ interaction: SSHInteraction, _ secrets: SecretDesk?) {
+    init(
+        _ endpoint: SSHEndpoint, _ interaction: SSHInteraction, _ secrets: SecretDesk?,
+        _ password: Secret?
+    ) {
         self.endpoint = endpoint
         self.interaction = interaction
         let reactor = IOReactor.next()
         self.reactor = reactor
-        io = IOContext(reactor: reactor, host: endpoint.label, secrets: secrets)
+        io = IOContext(
+            reactor: reactor, host: endpoint.label, secrets: secrets, password: password)
     }
 
     func connect(until deadline: ContinuousClock.Instant) async throws {
@@ -192,7 +196,10 @@ actor SessionLane {
         let isDue = endpoint.aliveInterval.map { ContinuousClock.now - lastUse >= $0 } ?? false
         guard session.hasInput || isDue else { return true }
         isBusy = true
-        defer { unlock() }
+        defer {
+            if io.isInterrupted { discard() }
+            unlock()
+        }
         do {
             let patience = (endpoint.aliveInterval ?? Self.look) * max(1, endpoint.aliveCount)
             try await session.breathe(until: .now + patience)

@@ -8,26 +8,31 @@ import Testing
 @Suite struct EscalatedScriptTests {
     private static let password = "it's $HOME `x` \\n 'q'"
 
-    /// As `sudo` takes its options; it is free of passwords where `FREE` is 1.
+    /// As `sudo` takes its options, and up to three lines for a password. `ASKS` says whether it asks
+    /// for one, by the program that it is to run.
     private static let sudo = """
         #!/bin/sh
-        if [ "$1" = -n ]; then
-            [ "$FREE" = 1 ] || exit 1
-            shift
-        else
-            [ "$1$2$3" = -S-p ] || exit 9
-            shift 3
-            line=''
-            while byte=$(dd bs=1 count=1 2>/dev/null; echo .) && [ "$byte" != '
-        .' ]; do line=$line${byte%.}; done
-            [ "$line" = "$PASSWORD" ] || exit 1
-        fi
+        [ "$1$2$3" = -S-p ] || exit 9
+        shift 3
         [ "$1" = -u ] && shift 2
         [ "$1" = -- ] && shift
+        echo call >>"$CALLS"
+        case " $ASKS " in *" $1 "*)
+            tries=0
+            while :; do
+                IFS= read -r line || { echo try >>"$CALLS"; exit 1; }
+                [ "$line" != "$PASSWORD" ] || break
+                tries=$((tries + 1))
+                echo try >>"$CALLS"
+                [ $tries -lt 3 ] || exit 1
+            done ;;
+        esac
         exec "$@"
         """
 
-    private func run(_ script: String, isFree: Bool, input: String) throws -> (Int32, String) {
+    private func run(
+        _ script: String, asks: String, input: String
+    ) throws -> (status: Int32, output: String, calls: String) {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("sluice-sudo-\(UUID().uuidString)")
         try FileManager.default.createDirectory(
@@ -43,8 +48,9 @@ import Testing
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", script]
         process.environment = [
-            "PATH": directory.path + ":/usr/bin:/bin", "FREE": isFree ? "1" : "0",
-            "PASSWORD": Self.password, "SLUICE_TOKEN": "7",
+            "PATH": directory.path + ":/usr/bin:/bin", "ASKS": asks,
+            "CALLS": directory.appendingPathComponent("calls").path, "PASSWORD": Self.password,
+            "SLUICE_TOKEN": "7",
         ]
         process.standardInput = try FileHandle(forReadingFrom: file)
         let output = Pipe()
@@ -54,24 +60,29 @@ import Testing
         let text = String(
             decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        return (process.terminationStatus, text)
+        let calls = try String(
+            contentsOf: directory.appendingPathComponent("calls"), encoding: .utf8)
+        return (process.terminationStatus, text, calls)
     }
 
-    @Test(arguments: [true, false]) func theScriptHasItsInputAndStatus(isFree: Bool) throws {
+    /// Whether `sudo` asks each time, never, only the first time, or only for the program itself.
+    @Test(arguments: ["sh env", "", "sh", "env"])
+    func theScriptHasItsInputAndStatus(asks: String) throws {
         let spec = Sample.spec("h1") { $0.target.become = Become(user: "app") }
         let command = RemoteCommands(spec: spec, release: Sample.release).command(
             .hook, .change, "echo token=$SLUICE_TOKEN; cat; exit 5", deadline: .seconds(9),
             purpose: "test", isGuarded: false)
         let script = "export SLUICE_ROLLOUT=r\n" + command.script
-        let (status, text) = try run(
-            EscalatedScript.with(Self.password, script), isFree: isFree, input: "a\nb\n")
-        #expect(status == 5)
-        #expect(text == "token=7\na\nb\n")
-        if !isFree {
-            let wrong = try run(EscalatedScript.with("other", script), isFree: false, input: "a\n")
-            #expect(wrong.0 == 1)
-            #expect(wrong.1 == "")
-        }
+        let good = try run(
+            EscalatedScript.with(Self.password, script), asks: asks, input: "a\nb\n")
+        #expect(good.status == 5)
+        #expect(good.output == "token=7\na\nb\n")
+        guard asks.contains("sh") else { return }
+        let wrong = try run(EscalatedScript.with("other", script), asks: asks, input: "a\n")
+        #expect(wrong.status == 1)
+        #expect(wrong.output == "")
+        // One wrong line, and the end of the input.
+        #expect(wrong.calls == "call\ntry\ntry\n")
     }
 
     @Test func otherScriptsStayAsTheyAre() {

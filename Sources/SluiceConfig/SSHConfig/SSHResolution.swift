@@ -152,6 +152,18 @@ extension SSHEvaluation {
                 "\(typedHost.text): no domain of CanonicalDomains is tried: write the whole name "
                     + "in HostName")
         }
+        for (keyword, name, remedy) in [
+            (
+                SSHKeyword.revokedhostkeys, "RevokedHostKeys",
+                "mark the keys @revoked in known_hosts"
+            ),
+            (.knownhostscommand, "KnownHostsCommand", "write the keys into a file"),
+        ] {
+            guard let text = options.text(keyword), !isNone(text) else { continue }
+            warn(
+                keyword,
+                "\(typedHost.text): \(name) is not read: \(remedy), or use 'transport: openssh'")
+        }
         return warnings
     }
 

@@ -10,20 +10,25 @@ final class IOContext {
     let host: String
     /// Nil where secrets are neither given nor asked for.
     let secrets: SecretDesk?
+    /// For the host itself: its own, or the run's.
+    let password: Secret?
     private(set) var isInterrupted = false
     private var current: UInt64?
     /// While a login goes on: the time of questions to persons before it began.
     private var askedBefore: Duration?
 
-    init(reactor: IOReactor, host: String, secrets: SecretDesk? = nil) {
+    init(
+        reactor: IOReactor, host: String, secrets: SecretDesk? = nil, password: Secret? = nil
+    ) {
         self.reactor = reactor
         self.host = host
         self.secrets = secrets
+        self.password = secrets?.password ?? password
     }
 
     /// Whether a password was given that is meant for this host, not for one on the way to it.
     func hasPassword(for endpoint: SSHEndpoint) -> Bool {
-        secrets?.password != nil && endpoint.label == host
+        password != nil && endpoint.label == host
             && (endpoint.passwordAuthentication || endpoint.keyboardInteractiveAuthentication)
     }
 
@@ -116,7 +121,11 @@ final class IOContext {
     func pause(
         _ duration: Duration, until deadline: ContinuousClock.Instant, _ operation: String
     ) async throws {
-        let end = min(deadline, ContinuousClock.now + duration)
+        let end = min(extended(deadline), ContinuousClock.now + duration)
+        // The time of questions is in the end already.
+        let asked = askedBefore
+        askedBefore = nil
+        defer { askedBefore = asked }
         do {
             try await wait(until: end, operation)
         } catch let error as SSHError where error.code == .timedOut {}

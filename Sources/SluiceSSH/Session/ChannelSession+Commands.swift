@@ -18,6 +18,7 @@ extension ChannelSession {
         let frame = ShellFrame(script)
         var text = frame.text(keepsInput: false)
         if shell == nil {
+            runner = nil
             shell = try await openShell(until: deadline)
             text = ShellFrame.introduction + text
         }
@@ -37,6 +38,7 @@ extension ChannelSession {
         sent = .nothing
         let operation = "upload \(file.path)"
         let frame = ShellFrame(script)
+        runner = nil
         let channel = try await openShell(until: deadline)
         let text = ShellFrame.introduction + frame.text(keepsInput: true)
         try await write(Array(text.utf8), to: channel, operation, deadline)

@@ -29,7 +29,10 @@ extension SSHSession {
     /// shell is left as it is: it is opened anew if the host gives it up.
     func breathe(until deadline: ContinuousClock.Instant) async throws {
         guard shell != nil else { return }
-        _ = try await run(":", outputLimit: 64, until: deadline)
+        let result = try await run(":", outputLimit: 64, until: deadline)
+        guard case .code = result.exit else {
+            throw SSHError.disconnected(endpoint.label, "see whether the host is alive", nil)
+        }
     }
 
     /// Whether something has come that nobody has read.

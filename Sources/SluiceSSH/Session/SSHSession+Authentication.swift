@@ -31,6 +31,13 @@ struct LoginRecord {
         asksForPasswords = secrets?.asksForPasswords ?? false
     }
 
+    /// - Returns: That nobody is let in.
+    mutating func doubt() -> Bool {
+        let note = "no password is sent to a host whose key has changed"
+        if !notes.contains(note) { notes.append(note) }
+        return false
+    }
+
     func offers(_ method: String) -> Bool { offered?.contains(method) ?? true }
 }
 
@@ -41,9 +48,10 @@ extension SSHSession {
         with list: CredentialList, until deadline: ContinuousClock.Instant
     ) async throws {
         let takesPasswords =
-            endpoint.passwordAuthentication || endpoint.keyboardInteractiveAuthentication
+            !isHostDoubtful
+            && (endpoint.passwordAuthentication || endpoint.keyboardInteractiveAuthentication)
         let isAsked = takesPasswords && (io.secrets?.canAsk ?? false)
-        let given = io.hasPassword(for: endpoint) ? io.secrets?.password : nil
+        let given = takesPasswords && io.hasPassword(for: endpoint) ? io.password : nil
         var login = LoginRecord(list, io.secrets, givenPassword: given)
         let asked = QuestionClock.shared.total
         do {
@@ -76,6 +84,9 @@ extension SSHSession {
         switch method {
         case "publickey" where endpoint.publicKeyAuthentication:
             try await logIn(with: list, &login, until: deadline)
+        case "keyboard-interactive",
+            "password" where isHostDoubtful:
+            login.doubt()
         case "keyboard-interactive" where endpoint.keyboardInteractiveAuthentication:
             try await logInByKeyboard(&login, until: deadline)
         case "password" where endpoint.passwordAuthentication:

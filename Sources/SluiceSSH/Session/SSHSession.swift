@@ -17,6 +17,8 @@ final class SSHSession: ChannelSession {
     private var socket: Int32 = -1
     private var link: JumpLink?
     private var proxy: ConnectionProcess?
+    /// Its key is not the known one: no password is sent to it, as `ssh` sends none then.
+    private(set) var isHostDoubtful = false
     /// For reads, kept because each lasts microseconds.
     var buffer = [UInt8](repeating: 0, count: 65536)
     /// The channel of the persistent shell, once there is one.
@@ -123,7 +125,9 @@ final class SSHSession: ChannelSession {
         let key = PublicKey(blob: blob)
         switch try policy.check(key) {
         case .trusted: break
-        case .warned(let text): interaction.notice(text)
+        case .warned(let text):
+            isHostDoubtful = true
+            interaction.notice(text)
         case .new: interaction.notice(policy.add(key))
         case .mustAsk(let question):
             guard let confirm = interaction.confirm, try await confirm(question) else {

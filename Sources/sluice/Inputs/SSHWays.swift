@@ -76,8 +76,17 @@ final class SSHWays: Sendable {
         return (target, warnings)
     }
 
-    /// - Parameter host: for a jump host, the one behind it: where the configuration says nothing
-    ///   about the jump host's keys, that one's are used.
+    /// `-F FILE`, which `ssh` hands on to the jump hosts; nothing else of its command line.
+    private static func configurationFile(in words: [String]) -> [String] {
+        for (index, word) in words.enumerated() where word.hasPrefix("-F") {
+            if word != "-F" { return [word] }
+            return index + 1 < words.count ? [word, words[index + 1]] : []
+        }
+        return []
+    }
+
+    /// - Parameter host: for a jump host, the one behind it: where the configuration names no keys
+    ///   for the jump host, that one's are used.
     private func target(
         _ name: String, typed: String, arguments: [String], _ settings: SSHHostSettings,
         behind host: HostTarget?, depth: Int
@@ -90,16 +99,14 @@ final class SSHWays: Sendable {
         var target = HostTarget(
             name: name, address: settings.hostName, port: port, user: settings.user)
         target.connectTimeout = settings.connectTimeout.map { .seconds($0) } ?? .seconds(10)
-        target.identitiesOnly = settings.identitiesOnly ?? host?.identitiesOnly ?? false
-        target.knownHostsFiles = paths.userKnownHostsFiles ?? host?.knownHostsFiles ?? []
+        target.identitiesOnly = settings.identitiesOnly ?? false
+        // An empty list would mean the usual files.
+        target.knownHostsFiles =
+            paths.userKnownHostsFiles.map { $0.isEmpty ? ["/dev/null"] : $0 } ?? []
         var ssh = SSHSettings(settings, paths)
         ssh.typedName = typed
         ssh.arguments = arguments
         if ssh.keyFiles == nil { ssh.keyFiles = host?.ssh?.keyFiles }
-        if ssh.globalKnownHostsFiles == nil {
-            ssh.globalKnownHostsFiles = host?.ssh?.globalKnownHostsFiles
-        }
-        if ssh.hostKeyChecking == nil { ssh.hostKeyChecking = host?.ssh?.hostKeyChecking }
         target.keyFile = ssh.keyFiles?.first
         target.ssh = ssh
         guard case .jump(let hops) = settings.proxy else { return (target, warnings) }
@@ -110,7 +117,7 @@ final class SSHWays: Sendable {
                     remedy: "set ProxyJump none for the first of them in ssh's configuration"))
         }
         for (index, hop) in hops.enumerated() {
-            var options: [String] = []
+            var options = Self.configurationFile(in: arguments)
             if let user = hop.user { options += ["-l", user] }
             if let port = hop.port { options += ["-p", "\(port)"] }
             // Only the first of them goes its own way.

@@ -1,6 +1,7 @@
 import Foundation
 import SluiceConfig
 import SluiceModel
+import SluiceSSH
 import Subprocess
 import SystemPackage
 
@@ -82,8 +83,20 @@ enum VaultPasswords {
     ) async throws -> [UInt8] {
         if source.place == "prompt" || source.place == "prompt_ask_vault_pass" {
             let label = source.label.map { " (\($0))" } ?? ""
-            return trimmed(
-                Array(try Terminal.askSecret("Vault password\(label): ").utf8), " \t\r\n")
+            guard TerminalPrompt.isPossible else {
+                throw CommandFailure(
+                    "no-terminal", "a password is asked for, and there is no terminal to ask at",
+                    remedy:
+                        "give it in a file: --vault-password-file FILE or --vault-id LABEL@FILE",
+                    status: ExitStatus.usage)
+            }
+            guard let answer = try await TerminalPrompt.ask("Vault password\(label): ") else {
+                throw CommandFailure(
+                    "interrupted", "interrupted at a question",
+                    remedy: "nothing was touched; start again when you like",
+                    status: ExitStatus.interrupted)
+            }
+            return trimmed(answer.content, " \t\r\n")
         }
         let path = path(source.place, environment)
         var isDirectory: ObjCBool = false

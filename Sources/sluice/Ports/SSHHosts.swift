@@ -52,7 +52,8 @@ final class SSHHosts: HostChanging {
             if let connection = connections[target] { return connection }
             let connection = SSHConnection(
                 SSHEndpoint(target), interaction: interaction(for: target),
-                secrets: try opened(target) { try $0.desk(for: target.name) })
+                secrets: secrets?.desk,
+                password: try opened(target) { try $0.password(of: target.name) })
             connections[target] = connection
             return connection
         }

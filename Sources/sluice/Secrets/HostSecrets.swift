@@ -20,10 +20,26 @@ final class HostSecrets: Sendable {
 
     /// Throws what stands in the way of opening it, such as a wrong vault password.
     func password(of host: String) throws -> Secret? {
-        try variables.withLock { $0[host]?.password }.map { Secret(try $0.reveal()) }
+        try open(variables.withLock { $0[host]?.password })
     }
 
     func becomePassword(of host: String) throws -> Secret? {
-        try variables.withLock { $0[host]?.becomePassword }.map { Secret(try $0.reveal()) }
+        try open(variables.withLock { $0[host]?.becomePassword })
+    }
+
+    private struct NotALine: Error, CustomStringConvertible {
+        let name: String
+        var description: String { "\(name) is no single line of text" }
+    }
+
+    /// Without the end of the line that a text in a vault often has.
+    private func open(_ variable: SecretVariable?) throws -> Secret? {
+        guard let variable else { return nil }
+        var bytes = Array(try variable.reveal().utf8)[...]
+        while let last = bytes.last, last == 10 || last == 13 { bytes.removeLast() }
+        guard !bytes.isEmpty, !bytes.contains(10), !bytes.contains(13), !bytes.contains(0) else {
+            throw NotALine(name: variable.name)
+        }
+        return Secret(bytes)
     }
 }

@@ -49,13 +49,7 @@ final class RunSecrets: Sendable {
         /// For single hosts, where their inventory has some.
         let hosts: HostSecrets
 
-        /// With the host's own password, where none was given for the run.
-        func desk(for host: String) throws -> SecretDesk {
-            guard desk.password == nil, let password = try hosts.password(of: host) else {
-                return desk
-            }
-            return SecretDesk(prompting: Person(), password: password, isPasswordFinal: true)
-        }
+        func password(of host: String) throws -> Secret? { try hosts.password(of: host) }
 
         func becomePassword(for host: String) throws -> Secret? {
             try becomePassword ?? hosts.becomePassword(of: host)
