@@ -181,6 +181,25 @@ extension LiveTests {
             #expect(count("Accepted password for \(user.name)", in: server) == 3)
         }
 
+        /// A host whose key is not the known one is let pass where that is asked for, and gets no
+        /// password, as with `ssh`.
+        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        func noPasswordForAHostWhoseKeyHasChanged() async throws {
+            let server = try SSHServer(options: Self.passwordOptions)
+            let user = try TemporaryUser()
+            let other = try String(contentsOfFile: server.clientKey + ".pub", encoding: .utf8)
+            let known = try server.write("[127.0.0.1]:\(server.port) \(other)", to: "changed")
+            var endpoint = server.endpoint(keyFiles: [], knownHosts: known, user: user.name)
+            endpoint.hostKeyChecking = .no
+            let person = ScriptedPerson([user.password])
+            let error = try await failure(
+                endpoint, SecretDesk(prompting: person, password: Secret(user.password)))
+            #expect(error.message.contains("whose key has changed"), "\(error)")
+            #expect(person.asked == [])
+            #expect(count("Accepted password", in: server) == 0)
+            #expect(count("Failed password", in: server) == 0)
+        }
+
         @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
         func wrongPasswords() async throws {
             let server = try SSHServer(options: Self.passwordOptions)

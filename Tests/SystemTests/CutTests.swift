@@ -55,7 +55,7 @@ extension SystemTests {
                     }
                 }
             }
-            return try Matrix.choose(from: all, sample: 3, "SLUICE_CUT_MATRIX")
+            return try Matrix.choose(from: all, sample: 2, "SLUICE_CUT_MATRIX")
         }
 
         /// - Returns: what became of the host.

@@ -49,7 +49,7 @@ extension SystemTests {
             let all = (1...records).flatMap { record in
                 ["before", "after"].map { Point(moment: $0, record: record) }
             }
-            return try Matrix.choose(from: all, sample: 5, "SLUICE_KILL_MATRIX")
+            return try Matrix.choose(from: all, sample: 3, "SLUICE_KILL_MATRIX")
         }
 
         private func die(

@@ -76,7 +76,7 @@ extension SystemTests {
             let all = (1...3).flatMap { presses in
                 records.map { Point(presses: presses, at: $0) }
             }
-            return try Matrix.choose(from: all, sample: 3, "SLUICE_INTERRUPT_MATRIX")
+            return try Matrix.choose(from: all, sample: 2, "SLUICE_INTERRUPT_MATRIX")
         }
 
         /// - Returns: what became of the host in hand.

@@ -70,9 +70,12 @@ final class ConnectionProcess: Sendable {
     ) async {
         var options = PlatformOptions()
         options.createSession = true
-        // To the process alone: a control connection that `ssh` has left in the background goes on.
+        // A channel of `ssh` ends alone: the control connection that it has left in the background goes
+        // on. What a ProxyCommand has started ends with it.
         options.teardownSequence = [
-            .send(signal: .terminalClosed, allowedDurationToNextStep: .seconds(2))
+            .send(
+                signal: .terminalClosed, toProcessGroup: errors == nil,
+                allowedDurationToNextStep: .seconds(2))
         ]
         func given(_ number: Int32) -> FileDescriptor { FileDescriptor(rawValue: number) }
         let configuration = Configuration(

@@ -84,8 +84,8 @@ extension SSHSession {
         switch method {
         case "publickey" where endpoint.publicKeyAuthentication:
             try await logIn(with: list, &login, until: deadline)
-        case "keyboard-interactive",
-            "password" where isHostDoubtful:
+        case "password" where isHostDoubtful: login.doubt()
+        case "keyboard-interactive" where isHostDoubtful:
             login.doubt()
         case "keyboard-interactive" where endpoint.keyboardInteractiveAuthentication:
             try await logInByKeyboard(&login, until: deadline)
