@@ -85,6 +85,16 @@ extension SystemTests.CommandLineTests {
 
     // MARK: What is wrong with them
 
+    @Test func aMisspeltExclusionIsAnError() async throws {
+        let inventory = "[gateway]\ngw1\n[canary]\ngw1\n"
+        try await withWorkspace(Workspace(inventory: inventory)) { space in
+            let plan = ["plan", "--offline", "-i", space.inventory, "-l", "gateway:!cannary"]
+            let outcome = try await space.run(
+                plan + ["--artifact", space.directory + "/app", space.playbook])
+            expect(outcome, 65, "did you mean '!canary'?")
+        }
+    }
+
     @Test func allPlaysAreCheckedBeforeTheFirstBegins() async throws {
         try await withWorkspace(Workspace()) { space in
             func play(_ number: Int) -> String {

@@ -188,16 +188,20 @@ struct FleetLoader {
                 ConfigurationProblem(
                     at: play.location, keyPath: "hosts", error.message, remedy: error.remedy))
         }
+        try refuse(pattern, all, "hosts", at: play.location)
         warn(all.unmatched, "the host pattern")
         guard let text = options.fleet.limit else { return (all.hosts, all.hosts, warnings) }
+        let limit: HostPattern
         let limited: HostMatch
         do {
-            limited = try inventory.hosts(matching: pattern, limit: HostLimit.pattern(text))
+            limit = try HostLimit.pattern(text)
+            limited = try inventory.hosts(matching: pattern, limit: limit)
         } catch let error as HostPatternError {
             throw ConfigurationError(
                 ConfigurationProblem(
                     at: nil, keyPath: "--limit", error.message, remedy: error.remedy))
         }
+        try refuse(limit, limited, "--limit", at: nil)
         warn(limited.unmatched.filter { !all.unmatched.contains($0) }, "the limit")
         guard !limited.hosts.isEmpty else {
             throw ConfigurationError(
@@ -206,6 +210,24 @@ struct FleetLoader {
                     remedy: "see the hosts with: sluice inventory --graph"))
         }
         return (all.hosts, limited.hosts, warnings)
+    }
+
+    /// A name that is excluded and that nothing has: misspelt, it lets in what was to be left out.
+    private func refuse(
+        _ pattern: HostPattern, _ match: HostMatch, _ keyPath: String, at location: SourceLocation?
+    ) throws {
+        for term in pattern.terms where term.hasPrefix("!") {
+            let name = String(term.dropFirst())
+            let isPlain = !name.contains { "*?[~".contains($0) }
+            guard isPlain, match.unmatched.contains(name) else { continue }
+            let known = inventory.hosts + inventory.groups.keys.sorted()
+            throw ConfigurationError(
+                ConfigurationProblem(
+                    at: location, keyPath: keyPath,
+                    "'\(term)' excludes no host and no group: there is no '\(name)'",
+                    remedy: nearest(name, in: known).map { "did you mean '!\($0)'?" }
+                        ?? "take the term out, or correct the name"))
+        }
     }
 
     /// What a plan depends on, for the refusal of a stale one: files, and what scripts printed.
