@@ -44,12 +44,17 @@ import Testing
             [.posixPermissions: 0o755], ofItemAtPath: sudo.path)
         let file = directory.appendingPathComponent("input")
         try input.write(to: file, atomically: true, encoding: .utf8)
+        // A file that was just written is busy while a child that another test has just forked
+        // still has it open: the shell says 126 then, and its `sudo` has not run.
+        let calls = directory.appendingPathComponent("calls").path
+        let wait =
+            "until sudo -S -p '' true 2>/dev/null; [ $? != 126 ]; do :; done; : >'\(calls)'\n"
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script]
+        process.arguments = ["-c", wait + script]
         process.environment = [
             "PATH": directory.path + ":/usr/bin:/bin", "ASKS": asks,
-            "CALLS": directory.appendingPathComponent("calls").path, "PASSWORD": Self.password,
+            "CALLS": calls, "PASSWORD": Self.password,
             "SLUICE_TOKEN": "7",
         ]
         process.standardInput = try FileHandle(forReadingFrom: file)
@@ -60,9 +65,10 @@ import Testing
         let text = String(
             decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        let calls = try String(
-            contentsOf: directory.appendingPathComponent("calls"), encoding: .utf8)
-        return (process.terminationStatus, text, calls)
+        return (
+            process.terminationStatus, text,
+            try String(contentsOfFile: calls, encoding: .utf8)
+        )
     }
 
     /// Whether `sudo` asks each time, never, only the first time, or only for the program itself.
