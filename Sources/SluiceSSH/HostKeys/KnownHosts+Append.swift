@@ -1,13 +1,22 @@
 import Crypto
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 extension KnownHosts {
     /// Adds a line to a file, which is made if need be; one that is there already is not doubled.
     ///
-    /// Several connections to one host may do so at once, and other programs too: the file is locked
-    /// meanwhile, and the line is written with one call. Throws `SystemError`.
+    /// Several connections to one host may do so at once, and are let in one by one. Other programs
+    /// are not waited for: the line is written with one call, and twice at worst. Throws `SystemError`.
     static func append(
+        _ key: PublicKey, name: String, hashed: Bool, to path: String
+    ) throws {
+        try appending.withLock { _ in try write(key, name: name, hashed: hashed, to: path) }
+    }
+
+    private static let appending = Mutex(())
+
+    private static func write(
         _ key: PublicKey, name: String, hashed: Bool, to path: String
     ) throws {
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
@@ -19,7 +28,6 @@ extension KnownHosts {
         let file = unsafe open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw SystemError(number: errno) }
         defer { close(file) }
-        guard flock(file, LOCK_EX) == 0 else { throw SystemError(number: errno) }
         let present = try readSmallFile(path)
         var known = KnownHosts()
         known.add(String(decoding: present, as: UTF8.self), file: path)
@@ -28,7 +36,7 @@ extension KnownHosts {
         line += Data(key.blob).base64EncodedString() + "\n"
         if let last = present.last, last != UInt8(ascii: "\n") { line = "\n" + line }
         let bytes = Array(line.utf8)
-        let count = unsafe write(file, bytes, bytes.count)
+        let count = unsafe Glibc.write(file, bytes, bytes.count)
         guard count == bytes.count else {
             throw SystemError(number: count < 0 ? errno : ENOSPC)
         }
