@@ -231,7 +231,7 @@ struct PlayChecks {
         if mostOut < 1 {
             return problem(
                 play, "min_available",
-                "\(needed) of \(total) hosts is \(atLeast), so no host can be taken out",
+                "\(needed) of \(numbered(total, "host")) is \(atLeast), so no host can be taken out",
                 total == 1
                     ? "a single host cannot be rolled without being out: remove min_available"
                     : "lower it to at most \(total - 1)")
@@ -244,7 +244,7 @@ struct PlayChecks {
             if batch > mostOut {
                 return problem(
                     play, "serial",
-                    "a batch of \(batch) leaves \(total - batch) of \(total) hosts, fewer than"
+                    "a batch of \(batch) leaves \(total - batch) of \(numbered(total, "host")), fewer than"
                         + " min_available, \(needed)"
                         + (needed.description.hasSuffix("%") ? " (\(atLeast))" : ""),
                     "use serial: \(mostOut) or less, or lower min_available")

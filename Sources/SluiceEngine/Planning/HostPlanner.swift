@@ -77,8 +77,10 @@ struct HostPlanner {
             steps.append(
                 PlannedStep(
                     step: .connections,
-                    summary: "wait until fewer than \(limit.below) connections are established, "
-                        + "at most \(limit.within)",
+                    summary: "wait until "
+                        + (limit.below == 1
+                            ? "no connection is" : "fewer than \(limit.below) connections are")
+                        + " established, at most \(limit.within)",
                     commands: [repeated(commands.countConnections())],
                     estimate: .milliseconds(500)))
         }

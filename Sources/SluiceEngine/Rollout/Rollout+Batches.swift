@@ -126,9 +126,10 @@ extension Rollout {
         let failed = spent.count - unreachable
         let words =
             switch (failed, unreachable) {
-            case (_, 0): "\(failed) of \(total) hosts failed"
-            case (0, _): "\(unreachable) of \(total) hosts could not be reached"
-            default: "\(failed) of \(total) hosts failed and \(unreachable) could not be reached"
+            case (_, 0): "\(failed) of \(numbered(total, "host")) failed"
+            case (0, _): "\(unreachable) of \(numbered(total, "host")) could not be reached"
+            default:
+                "\(failed) of \(numbered(total, "host")) failed and \(unreachable) could not be reached"
             }
         return "\(words), which exceeds \(plan.budget)"
     }

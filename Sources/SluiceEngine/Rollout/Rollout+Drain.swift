@@ -345,19 +345,23 @@ extension Rollout {
                 remedy: outcome.remedy ?? "check that /proc/net/tcp can be read on the host", &turn)
             return
         }
+        let still =
+            count == 1
+            ? "1 connection is still established" : "\(count) connections are still established"
         if count < limit.below {
-            finishStep(host, detail: "\(count) connections", &turn)
+            finishStep(host, detail: numbered(count, "connection"), &turn)
         } else if turn.now < deadline {
-            progress(host, "\(count) connections established", until: deadline, &turn)
+            progress(
+                host, numbered(count, "connection") + " established", until: deadline, &turn)
             pause(host, .countPause, for: Pace.connections, &turn)
         } else if limit.overdue == .proceed {
             note(
                 host, .warning,
-                "\(count) connections are still established after \(limit.within); going on", &turn)
-            finishStep(host, detail: "\(count) connections left", &turn)
+                "\(still) after \(limit.within); going on", &turn)
+            finishStep(host, detail: numbered(count, "connection") + " left", &turn)
         } else {
             fail(
-                host, "\(count) connections are still established after \(limit.within)",
+                host, "\(still) after \(limit.within)",
                 remedy: "raise drain.connections.within, or let the service close them", &turn)
         }
     }

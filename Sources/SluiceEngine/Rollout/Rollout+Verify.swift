@@ -83,7 +83,7 @@ extension Rollout {
                 enterPhase(host, .verifyRelease, &turn) { .get($0, path: probe.path) }
             } else {
                 finishStep(
-                    host, detail: "\(path) \(result.text) \(count) times",
+                    host, detail: "\(path) \(result.text) \(numbered(count, "time"))",
                     process: activity.process,
                     &turn)
             }

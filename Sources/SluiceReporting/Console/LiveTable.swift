@@ -89,7 +89,7 @@ extension LiveTable {
         let deployed = record.hosts(.deployed, .upToDate).count
         var first = Line(
             Words.subject(plan.service, plan.release.id, isRollback: plan.isRollback), .strong)
-        var parts = ["\(deployed)/\(record.hosts.count) hosts done"]
+        var parts = ["\(deployed)/\(Words.count(record.hosts.count, "host")) done"]
         let failed = record.hosts(.restored, .failedInService).count
         if failed > 0 { parts.append("\(failed) failed") }
         let unreachable = record.hosts(.unreachable).count

@@ -45,7 +45,7 @@ enum Words {
     }
 
     static func count(_ number: Int, _ noun: String) -> String {
-        "\(number) \(noun)\(number == 1 ? "" : "s")"
+        numbered(number, noun)
     }
 
     /// `gw-1, gw-2, gw-3 (+37)`.

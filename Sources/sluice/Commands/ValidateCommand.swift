@@ -17,7 +17,7 @@ struct ValidateCommand: AsyncParsableCommand {
             do {
                 let (hosts, warnings) = try await check(path)
                 for warning in warnings { Terminal.complain("\(warning)") }
-                Terminal.say("\(path): valid" + (hosts.map { ", \($0) hosts" } ?? ""))
+                Terminal.say("\(path): valid" + (hosts.map { ", \(numbered($0, "host"))" } ?? ""))
             } catch {
                 failures.append(error)
             }

@@ -1,4 +1,5 @@
 import Foundation
+import SluiceModel
 import SluiceReporting
 import Synchronization
 
@@ -16,7 +17,7 @@ final class CountedLine: Sendable {
 
     /// For a survey of so many hosts.
     convenience init(hosts total: Int) {
-        self.init(total: total) { "looked at \($0) of \($1) hosts" }
+        self.init(total: total) { "looked at \($0) of \(numbered($1, "host"))" }
     }
 
     func advance(by count: Int = 1) {

@@ -87,7 +87,10 @@ struct PlanExecution {
         let hasPerson = Terminal.inputIsTTY && Terminal.outputIsTTY
         if plan.hostsToDeploy.isEmpty {
             Terminal.say(
-                "Nothing to do: all \(plan.hosts.count) hosts are on release \(plan.release.id) "
+                "Nothing to do: "
+                    + (plan.hosts.count == 1
+                        ? "the host is" : "all \(plan.hosts.count) hosts are")
+                    + " on release \(plan.release.id) "
                     + "already. Nothing was touched"
                     + (plan.isRollback ? "." : "; --force deploys it again."))
             if let alternative = prepared.alternative { Terminal.say(alternative) }

@@ -99,7 +99,7 @@ struct UnfinishedRollout {
                 + "\(plan.service) "
                 + (plan.isRollback
                     ? "rollback to \(plan.release.id) on" : "\(plan.release.id) to")
-                + " \(plan.hosts.count) hosts"
+                + " \(numbered(plan.hosts.count, "host"))"
         ]
         for name in hostsInHand + hostsOut.filter({ !hostsInHand.contains($0) }) {
             guard let host = rollout.state.hosts[name] else { continue }
