@@ -4,6 +4,10 @@ import Glibc
 package struct SSHEndpoint: Sendable, Hashable {
     /// A name or an address, without brackets.
     package var host: String
+    /// What people call it: the inventory's name, or the word in ProxyJump.
+    package var name: String?
+    /// Of a jump host: what people call the host behind it.
+    package var destination: String?
     package var port: Int
     package var user: String
     /// Private key files, in the order in which they are tried.
@@ -114,11 +118,6 @@ package struct SSHEndpoint: Sendable, Hashable {
         self.connectTimeout = connectTimeout
         self.hostKeyAlias = hostKeyAlias
         self.jumps = jumps
-    }
-
-    /// For messages: `user@host`, and the port where it is not 22.
-    package var label: String {
-        port == 22 ? "\(user)@\(host)" : "\(user)@\(host):\(port)"
     }
 
     /// OpenSSH's PreferredAuthentications.

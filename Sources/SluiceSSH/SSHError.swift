@@ -50,6 +50,12 @@ package struct SSHError: SluiceFailure {
 
     package var codeName: String { code.rawValue }
 
+    /// The message with what is known of its cause.
+    package var explained: String {
+        guard let cause else { return message }
+        return "\(message): \((cause as? any SluiceFailure)?.message ?? "\(cause)")"
+    }
+
     package init(
         _ code: Code, host: String, operation: String, _ message: String, remedy: String,
         cause: (any Error)? = nil

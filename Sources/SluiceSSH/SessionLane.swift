@@ -92,7 +92,8 @@ actor SessionLane {
         }
         var mayRetry = true
         while true {
-            let (session, isFresh) = try await current(operation, until: deadline)
+            let (session, isFresh) = try await current(
+                operation, until: deadline + (QuestionClock.shared.total - asked))
             do {
                 // A person's time to answer is not the operation's.
                 let value = try await body(

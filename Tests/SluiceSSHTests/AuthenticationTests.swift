@@ -215,6 +215,12 @@ extension LiveTests {
             #expect(!"\(fixed)".contains("wrong"))
             #expect(person.asked.isEmpty)
             #expect(count("Failed password", in: server) == 1)
+            // Typed three times, and said once.
+            let typing = try await failure(
+                endpoint, SecretDesk(prompting: ScriptedPerson(["a", "b", "c"])))
+            #expect(
+                typing.message.contains("tried: the password that was typed (3 times)"),
+                "\(typing)")
             // Switched off: not tried at all.
             var off = endpoint
             off.passwordAuthentication = false

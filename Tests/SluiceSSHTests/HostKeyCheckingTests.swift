@@ -24,7 +24,7 @@ extension LiveTests {
                     notice: { text in self.notices.withLock { $0.append(text) } })
                 guard let answer else { return interaction }
                 interaction.confirm = { question in
-                    self.questions.withLock { $0.append(question) }
+                    self.questions.withLock { $0.append(question.text) }
                     return answer
                 }
                 return interaction

@@ -139,6 +139,27 @@ extension LiveTests {
             #expect(failure.message.contains(socket))
         }
 
+        /// A server with less patience than sshd's default, and the way out that the remedy names.
+        @Test func tooManyKeysForTheServer() async throws {
+            let server = try SSHServer(options: ["MaxAuthTries 2"])
+            let agent = try Agent(in: server.directory)
+            for number in 0..<4 {
+                try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
+                try agent.add(server.directory + "/other\(number)")
+            }
+            try agent.add(server.clientKey)
+            var endpoint = server.endpoint(keyFiles: [], agent: agent.socket)
+            let failure = try await error(endpoint)
+            #expect(failure.code == .authRefused)
+            #expect(failure.message.contains("the host closed the connection"), "\(failure)")
+            for word in ["--private-key", "IdentitiesOnly=yes"] {
+                #expect(failure.remedy.contains(word), "\(failure)")
+            }
+            endpoint.keyFiles = [server.clientKey + ".pub"]
+            endpoint.identitiesOnly = true
+            try await attempt(endpoint)
+        }
+
         @Test func atMostFiveKeysAreTried() async throws {
             let agent = try Agent(in: server.directory)
             for number in 0..<8 {
@@ -255,7 +276,7 @@ extension LiveTests {
             endpoint.port = listener.port
             endpoint.connectTimeout = .milliseconds(500)
             let failure = try await error(endpoint)
-            #expect(failure.code == .timedOut)
+            #expect(failure.code == .connectTimeout)
         }
 
         @Test func notAnSSHServer() async throws {

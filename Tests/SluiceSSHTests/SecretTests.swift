@@ -137,6 +137,69 @@ import Testing
         #expect(person.asked.count == 3)
     }
 
+    /// Hosts with the same address on different ways.
+    @Test func aPasswordIsOfOneMachine() async throws {
+        let person = ScriptedPerson(["one", "two"])
+        let desk = SecretDesk(prompting: person)
+        func ask(_ machine: String) async throws -> Secret? {
+            try await desk.password(for: "a@b", at: machine, after: nil, attempt: 1)
+        }
+        let first = try await ask("bastion1 > b:22")
+        let second = try await ask("bastion2 > b:22")
+        let again = try await ask("bastion1 > b:22")
+        #expect(first?.content == Array("one".utf8) && second?.content == Array("two".utf8))
+        #expect(first === again)
+    }
+
+    // MARK: Host keys
+
+    private let question = HostKeyQuestion(
+        text: "the key is SHA256:abc", fingerprint: "SHA256:abc", line: "file host SHA256:abc")
+    private static let again = "Please type 'yes', 'no' or the fingerprint: "
+
+    @Test(arguments: [
+        (["yes"], true, 1), (["YES "], true, 1), (["SHA256:abc"], true, 1), (["no"], false, 1),
+        ([""], false, 1), (["y", "sha256:abc", "yes"], true, 3), (["SHA256:abd", "no"], false, 2),
+        ([], false, 1), ([String](repeating: "what", count: 9), false, 5),
+    ])
+    func whatCountsAsTrust(_ answers: [String], isTrusted: Bool, questions: Int) async throws {
+        let person = ScriptedPerson(answers)
+        let desk = SecretDesk(prompting: person)
+        #expect(try await desk.confirm(question, for: "web1") == isTrusted)
+        #expect(person.asked.count == questions)
+        #expect(person.asked[0] == "the key is SHA256:abc (yes/no/[fingerprint])? ")
+        #expect(person.asked.dropFirst().allSatisfy { $0 == Self.again })
+    }
+
+    /// Many hosts behind one bastion, whatever the answer.
+    @Test(arguments: ["yes", "no"]) func aKeyIsAskedAboutOnce(_ answer: String) async throws {
+        let person = ScriptedPerson([answer])
+        let desk = SecretDesk(prompting: person)
+        let question = question
+        let answers = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<20 {
+                group.addTask { try await desk.confirm(question, for: "web\(number)") }
+            }
+            return try await group.reduce(into: Set<Bool>()) { $0.insert($1) }
+        }
+        #expect(answers == [answer == "yes"])
+        #expect(person.asked.count == 1)
+    }
+
+    /// What else goes by the clock in a login does not go on while a person thinks.
+    @Test func theClockOfALoginStandsStillForQuestions() async throws {
+        let io = IOContext(reactor: .next(), host: "web1")
+        io.beginLogin()
+        QuestionClock.shared.begin()
+        let (start, before) = (ContinuousClock.now, io.now)
+        try await eventually("time passes") { ContinuousClock.now - start > .milliseconds(200) }
+        let after = io.now
+        QuestionClock.shared.end()
+        #expect(after - before < .milliseconds(100))
+        io.endLogin()
+        #expect(io.now - before >= .milliseconds(200))
+    }
+
     /// A protected key of one round, so that tests do not pay for the derivation.
     private func sealedKey(passphrase: String) throws -> SealedKey {
         let directory = try SSHServer.temporaryDirectory()

@@ -54,6 +54,12 @@ struct HostKeyPolicy: Sendable {
 
     /// The command that appends the host's keys to the file.
     private func scan(type: String?) -> String {
+        guard endpoint.jumps.isEmpty, endpoint.proxyCommand == nil else {
+            // ssh-keyscan knows no way but the direct one.
+            var options = ["StrictHostKeyChecking=ask", "UserKnownHostsFile=\"\(file)\""]
+            if let alias = endpoint.hostKeyAlias { options.append("HostKeyAlias=\(alias)") }
+            return endpoint.byHand(options.flatMap { ["-o", shellQuoted($0)] }) + " true"
+        }
         var command = "ssh-keyscan"
         if endpoint.port != 22 { command += " -p \(endpoint.port)" }
         if let type { command += " -t \(type)" }
@@ -82,7 +88,7 @@ struct HostKeyPolicy: Sendable {
             if endpoint.hostKeyChecking == .ask { return .mustAsk(message) }
             throw failure(
                 .hostKeyUnknown, message,
-                "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
+                remedy(key))
         case .changed(let entries):
             let old = entries.map { "\($0.key.fingerprint) at \($0.file):\($0.line)" }
             if accepts {
@@ -120,21 +126,35 @@ struct HostKeyPolicy: Sendable {
 
     /// What to throw where nobody could be asked, or the answer was no.
     func refusal(_ key: PublicKey, _ message: String) -> SSHError {
-        failure(
-            .hostKeyUnknown, message,
-            "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
+        failure(.hostKeyUnknown, message, remedy(key))
+    }
+
+    private func remedy(_ key: PublicKey) -> String {
+        var text = "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))"
+        if !endpoint.jumps.isEmpty || endpoint.proxyCommand != nil {
+            text += "; or let new keys in with StrictHostKeyChecking=accept-new"
+        }
+        return text
+    }
+
+    func question(_ key: PublicKey, _ text: String) -> HostKeyQuestion {
+        HostKeyQuestion(
+            text: text + "; trust it from now on", fingerprint: key.fingerprint,
+            line: "\(file) \(name) \(key.fingerprint)")
     }
 
     /// Writes a new key into the user's first file.
     ///
-    /// - Returns: What to tell people.
-    func add(_ key: PublicKey) -> String {
+    /// - Returns: What to tell people; `nil` where another login has told them.
+    func add(_ key: PublicKey) -> String? {
         guard let file = endpoint.knownHostsFiles.first else {
             return "\(endpoint.label): the host key \(key.fingerprint) is trusted this once"
         }
         do {
-            try KnownHosts.append(
-                key, name: name, hashed: endpoint.hashesKnownHosts, to: file)
+            guard
+                try KnownHosts.append(
+                    key, name: name, hashed: endpoint.hashesKnownHosts, to: file)
+            else { return nil }
             return
                 "\(endpoint.label): the host key \(key.type) \(key.fingerprint) was unknown, and "
                 + "is in \(file) now"

@@ -8,17 +8,24 @@ extension KnownHosts {
     ///
     /// Several connections to one host may do so at once, and are let in one by one. Other programs
     /// are not waited for: the line is written with one call, and twice at worst. Throws `SystemError`.
+    ///
+    /// - Returns: Whether it is new: not in the file, and not written by this process before, which
+    ///   matters where the file is `/dev/null`.
+    @discardableResult
     static func append(
         _ key: PublicKey, name: String, hashed: Bool, to path: String
-    ) throws {
-        try appending.withLock { _ in try write(key, name: name, hashed: hashed, to: path) }
+    ) throws -> Bool {
+        try written.withLock { written in
+            guard try write(key, name: name, hashed: hashed, to: path) else { return false }
+            return written.insert("\(path) \(name) \(key.fingerprint)").inserted
+        }
     }
 
-    private static let appending = Mutex(())
+    private static let written = Mutex<Set<String>>([])
 
     private static func write(
         _ key: PublicKey, name: String, hashed: Bool, to path: String
-    ) throws {
+    ) throws -> Bool {
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
             // `ssh` makes `~/.ssh` in the same case.
             if unsafe mkdir(String(path[..<slash]), 0o700) != 0, errno != EEXIST {
@@ -31,7 +38,7 @@ extension KnownHosts {
         let present = try readSmallFile(path)
         var known = KnownHosts()
         known.add(String(decoding: present, as: UTF8.self), file: path)
-        guard !known.entries.contains(where: { $0.key == key && $0.matches(name) }) else { return }
+        if known.entries.contains(where: { $0.key == key && $0.matches(name) }) { return false }
         var line = "\(hashed ? Self.hashed(name) : name) \(key.type) "
         line += Data(key.blob).base64EncodedString() + "\n"
         if let last = present.last, last != UInt8(ascii: "\n") { line = "\n" + line }
@@ -40,6 +47,7 @@ extension KnownHosts {
         guard count == bytes.count else {
             throw SystemError(number: count < 0 ? errno : ENOSPC)
         }
+        return true
     }
 
     /// As `ssh-keygen -H` writes it.

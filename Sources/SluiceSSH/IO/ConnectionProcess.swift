@@ -125,6 +125,11 @@ final class ConnectionProcess: Sendable {
     /// Hangs up, and kills what is left after two seconds.
     func end() { task.cancel() }
 
+    /// The end of what it has said so far on standard error, as one sentence.
+    var said: String {
+        Self.sentence(String(decoding: shared.state.withLock { $0.said }, as: UTF8.self))
+    }
+
     /// What became of it, if that is known soon, for an error.
     func account(_ io: IOContext) async -> String? {
         let id = io.reactor.reserve()

@@ -6,8 +6,8 @@ import Synchronization
 /// ends whatever is in hand.
 final class IOContext {
     let reactor: IOReactor
-    /// The host that errors name.
-    let host: String
+    /// The host that errors name: during a login, whichever host of the way it has come to.
+    var host: String
     /// Nil where secrets are neither given nor asked for.
     let secrets: SecretDesk?
     /// For the host itself: its own, or the run's.
@@ -28,7 +28,7 @@ final class IOContext {
 
     /// Whether a password was given that is meant for this host, not for one on the way to it.
     func hasPassword(for endpoint: SSHEndpoint) -> Bool {
-        password != nil && endpoint.label == host
+        password != nil && !endpoint.isJump
             && (endpoint.passwordAuthentication || endpoint.keyboardInteractiveAuthentication)
     }
 
@@ -36,6 +36,12 @@ final class IOContext {
     func beginLogin() { askedBefore = QuestionClock.shared.total }
 
     func endLogin() { askedBefore = nil }
+
+    /// The time against which deadlines are held: it stands still while a person is asked.
+    var now: ContinuousClock.Instant {
+        guard let askedBefore else { return .now }
+        return .now - (QuestionClock.shared.total - askedBefore)
+    }
 
     /// The deadline as it is now, with the time that questions have taken.
     func extended(_ deadline: ContinuousClock.Instant) -> ContinuousClock.Instant {
@@ -66,7 +72,7 @@ final class IOContext {
             if isInterrupted { throw SSHError.closed(host, operation) }
             switch wake {
             case .ready: return
-            case .timedOut where id == nil && ContinuousClock.now < extended(deadline): continue
+            case .timedOut where id == nil && now < deadline: continue
             case .timedOut: throw SSHError.timedOut(host, operation)
             case .cancelled: throw CancellationError()
             }
@@ -102,7 +108,7 @@ final class IOContext {
             do {
                 try await wait(id, until: deadline, operation)
             } catch let error as SSHError
-                where error.code == .timedOut && ContinuousClock.now < extended(deadline)
+                where error.code == .timedOut && now < deadline
             {
                 continue
             } catch {

@@ -30,8 +30,7 @@ enum Resolver {
     ) async throws -> [SocketAddress] {
         try await addresses(
             of: endpoint.host, endpoint.port, for: endpoint,
-            remedy: "check the name, or set ansible_host to the host's address", io,
-            until: deadline)
+            remedy: endpoint.addressPlace, io, until: deadline)
     }
 
     /// The addresses of this machine to connect from; none where the system chooses.

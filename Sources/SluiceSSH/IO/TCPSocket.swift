@@ -17,14 +17,13 @@ enum TCPSocket {
             if attempt > 1 { try await io.pause(.seconds(1), until: deadline, "connect") }
             problems = []
             for (index, address) in addresses.enumerated() {
-                let left = deadline - ContinuousClock.now
-                let share = ContinuousClock.now + left / (addresses.count - index)
+                let share = io.now + (deadline - io.now) / (addresses.count - index)
                 switch try await connect(to: address, from: source, io, until: share) {
                 case .success(let socket): return socket
                 case .failure(let error): problems.append((address, error.number))
                 }
             }
-            if ContinuousClock.now >= deadline { break }
+            if io.now >= deadline { break }
         }
         throw failure(endpoint, problems)
     }
@@ -42,7 +41,7 @@ enum TCPSocket {
         if numbers == [ECONNREFUSED] {
             return error(
                 .connectRefused, "nothing listens on",
-                "check that sshd runs on the host, and its port (ansible_port)")
+                endpoint.portPlace)
         }
         if numbers.contains(ETIMEDOUT) {
             return error(

@@ -106,7 +106,7 @@ struct AgentClient: Sendable {
             guard number == EAGAIN else {
                 throw problem(io, operation, SystemError(number: number))
             }
-            guard ContinuousClock.now < deadline else {
+            guard io.now < deadline else {
                 throw SSHError.timedOut(io.host, operation)
             }
             try await io.pause(.milliseconds(20), until: deadline, operation)

@@ -7,6 +7,8 @@ struct CredentialList: Sendable {
 
     private(set) var credentials: [Credential] = []
     private(set) var notes: [String] = []
+    /// Where the keys come from that were not to be tried, since servers allow few tries.
+    private(set) var leftOut: [String] = []
     /// Keys that libssh2 has no means for, of which OpenSSH's own client would make use.
     private(set) var beyond: [String] = []
 
@@ -53,8 +55,9 @@ struct CredentialList: Sendable {
             endpoint.keyFilesAreDefaults
             ? all : Self.distinct(named + matching + files + others)
         credentials = Array(ordered.prefix(limit))
-        let left = ordered[limit...].map(\.source).joined(separator: ", ")
-        notes.append("not tried, because servers allow few tries: \(left)")
+        leftOut = ordered[limit...].map(\.source)
+        notes.append(
+            "not tried, because servers allow few tries: \(leftOut.joined(separator: ", "))")
     }
 
     /// Two files may hold one key, and a try is dear.

@@ -1,58 +1,45 @@
 /// What `ssh` says when it fails, which is all that it says: its exit status is 255 in every case.
 enum OpenSSHFailure {
-    private struct Kind {
-        /// A part of the message, as OpenSSH 7 to 10 write it.
-        var text: String
-        var code: SSHError.Code
-        var what: String
-        var remedy: String
-        var isWorthRetry = false
+    /// - Parameter text: the lines of its standard error, banners of the hosts among them.
+    static func error(_ endpoint: SSHEndpoint, said text: String, ending: String?) -> SSHError {
+        let words = OpenSSHWords(text)
+        let kind = Kind.all.first { kind in words.own.contains { $0.contains(kind.text) } }
+        var what = kind?.what ?? "no connection"
+        var remedy =
+            kind.map { $0.remedy(endpoint, words) } ?? "run it by hand: \(endpoint.sshLine)"
+        var code = kind?.code ?? .connectFailed
+        if words.isForwardingRefused {
+            let isProhibited = words.own.contains { $0.contains("prohibited") }
+            code = isProhibited ? .forwardingProhibited : .connectFailed
+            what = "the jump host cannot connect to it"
+            remedy =
+                isProhibited
+                ? "set AllowTcpForwarding to local in the jump host's sshd_config"
+                : "check the host's sshd, and its address and port as the jump host sees them "
+                    + "(ansible_host, ansible_port)"
+        } else if words.isBrokenOnTheWay, let kind {
+            what = "on the way to it, at a jump host: \(kind.what)"
+            remedy = kind.remedyOnTheWay(endpoint, words)
+        } else if words.isBrokenOnTheWay {
+            what = "a jump host, the ProxyCommand or the host itself dropped the connection"
+        }
+        let told = words.told(kind?.text)
+        let details = told.isEmpty ? ending ?? "it said nothing" : told
+        var error = SSHError(
+            code, host: endpoint.label, operation: "log in",
+            "\(endpoint.label): \(what); ssh: \(details)", remedy: remedy)
+        error.isWorthRetry =
+            kind?.isWorthRetry ?? (words.isBrokenOnTheWay && !words.isForwardingRefused)
+        return error
     }
 
-    private static let kinds: [Kind] = [
-        Kind(
-            text: "REMOTE HOST IDENTIFICATION HAS CHANGED", code: .hostKeyChanged,
-            what: "THE HOST KEY HAS CHANGED, someone may be in between",
-            remedy: "ask the host's owner; only if the new key is right, remove the old one with "
-                + "ssh-keygen -R"),
-        Kind(
-            text: "Host key verification failed", code: .hostKeyUnknown,
-            what: "the host key is not known",
-            remedy: "log in once with ssh, and look at the fingerprint that it shows"),
-        Kind(
-            text: "Could not resolve hostname", code: .dns, what: "no address was found",
-            remedy: "check the name, or set ansible_host to the host's address"),
-        Kind(
-            text: "Too many authentication failures", code: .authRefused,
-            what: "the host refused the login",
-            remedy: "name the key (IdentityFile) and set IdentitiesOnly yes"),
-        Kind(
-            text: "Permission denied", code: .authRefused, what: "the host refused the login",
-            remedy: "check the user name, and that ssh logs in without a question"),
-        Kind(
-            text: "Bad configuration option", code: .connectFailed,
-            what: "ssh does not understand its configuration", remedy: "mend the option it names"),
-        Kind(
-            text: "Connection refused", code: .connectRefused, what: "nothing listens there",
-            remedy: "check that sshd runs on the host, and its port (ansible_port)"),
-        Kind(
-            text: "timed out", code: .connectTimeout, what: "no answer",
-            remedy: "check that the host is up and that no firewall drops the port"),
-        Kind(
-            text: "kex_exchange_identification", code: .handshake,
-            what: "the host dropped the connection before the login",
-            remedy: "check the host's sshd log", isWorthRetry: true),
-    ]
-
-    static func error(_ endpoint: SSHEndpoint, said text: String, ending: String?) -> SSHError {
-        let kind = kinds.first { text.contains($0.text) }
-        let details = text.isEmpty ? ending ?? "it said nothing" : text
-        var error = SSHError(
-            kind?.code ?? .connectFailed, host: endpoint.label, operation: "log in",
-            "\(endpoint.label): \(kind?.what ?? "no connection"); ssh: \(details)",
-            remedy: kind?.remedy ?? "run it by hand: ssh -v \(endpoint.host)")
-        error.isWorthRetry = kind?.isWorthRetry ?? false
-        return error
+    /// It was still trying.
+    static func timeout(_ endpoint: SSHEndpoint, said text: String) -> SSHError {
+        let told = OpenSSHWords(text).told(nil)
+        return SSHError(
+            .connectTimeout, host: endpoint.label, operation: "log in",
+            "\(endpoint.label): no login in time; ssh: \(told.isEmpty ? "it said nothing" : told)",
+            remedy: "run it by hand: \(endpoint.sshLine); or allow more time (ConnectTimeout)")
     }
 
     static func tunnel(
@@ -74,5 +61,67 @@ enum OpenSSHFailure {
                     + "AllowTcpForwarding")
         failure.keepsSession = true
         return failure
+    }
+}
+
+extension SSHEndpoint {
+    /// What is run by hand to see what `ssh` sees.
+    var sshLine: String {
+        ([sshProgram] + sshArguments + ["-v", host, "true"]).map(shellQuoted)
+            .joined(separator: " ")
+    }
+}
+
+/// The lines of `ssh` on standard error, told apart.
+struct OpenSSHWords {
+    /// What it said about the failure, without what follows from a failure on the way.
+    let own: [String]
+    /// The connection ended at this end of a jump host or a ProxyCommand.
+    let isBrokenOnTheWay: Bool
+    /// The last jump host was logged in to, and could not connect any further.
+    let isForwardingRefused: Bool
+
+    init(_ text: String) {
+        let lines = text.split(whereSeparator: \.isNewline).map { String($0) }
+        // What `ssh` calls the other end of a connection that is a pipe.
+        let pipe = "UNKNOWN port 65535"
+        isBrokenOnTheWay = lines.contains { $0.contains(pipe) }
+        isForwardingRefused = lines.contains { $0.hasPrefix("stdio forwarding failed") }
+        let follows =
+            isBrokenOnTheWay
+            ? [pipe, "kex_exchange_identification", "stdio forwarding failed"] : []
+        own = lines.filter { line in !follows.contains { line.contains($0) } }
+    }
+
+    /// What people should read of it: the line that says what is wrong, else the last ones, since
+    /// banners come before them.
+    func told(_ sign: String?) -> String {
+        let offending = own.filter { $0.hasPrefix("Offending ") || $0.hasPrefix("SHA256:") }
+        if !offending.isEmpty { return Self.quoted(offending) }
+        if let sign, let line = own.last(where: { $0.contains(sign) }) {
+            return Self.quoted([line])
+        }
+        if let line = own.last(where: { $0.contains("open failed") }) {
+            return Self.quoted([line])
+        }
+        return Self.quoted(own.suffix(2))
+    }
+
+    private static func quoted(_ lines: some Sequence<String>) -> String {
+        lines.map { "'\($0.trimmingSpaces)'" }.joined(separator: ", ")
+    }
+
+    /// The command with which the old key goes, as `ssh` names it.
+    var removal: String? {
+        own.map(\.trimmingSpaces).first { $0.hasPrefix("ssh-keygen -f") }
+    }
+}
+
+extension String {
+    fileprivate var trimmingSpaces: String {
+        var text = self[...]
+        while text.first?.isWhitespace == true { text.removeFirst() }
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return String(text)
     }
 }

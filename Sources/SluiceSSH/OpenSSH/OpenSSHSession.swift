@@ -35,6 +35,8 @@ final class OpenSSHSession: ChannelSession {
         } catch let error as SSHError where error.code == .disconnected {
             throw OpenSSHFailure.error(
                 endpoint, said: shell?.said ?? "", ending: await shell?.process.account(io))
+        } catch let error as SSHError where error.code == .timedOut {
+            throw OpenSSHFailure.timeout(endpoint, said: shell?.said ?? "")
         }
     }
 
@@ -121,7 +123,7 @@ final class OpenSSHSession: ChannelSession {
 
     func ending(of channel: ProcessChannel) async -> String {
         let account = await channel.process.account(io) ?? "it closed its output"
-        let said = channel.said
+        let said = OpenSSHWords(channel.said).told(nil)
         return "the connection or the remote shell ended before the command reported its status "
             + "(ssh: \(account)\(said.isEmpty ? "" : "; \(said)"))"
     }

@@ -82,11 +82,11 @@ final class ProcessChannel {
     /// Whether the process has closed its output, read or not.
     var isDead: Bool { isOutputAtEnd || TCPSocket.isDead(output) }
 
-    /// What `ssh` itself said, without the marks of commands.
+    /// The lines that `ssh` itself said, without the marks of commands.
     var said: String {
         String(decoding: errorText, as: UTF8.self)
             .split(whereSeparator: \.isNewline).filter { !$0.hasPrefix(ShellFrame.markPrefix) }
-            .joined(separator: "; ")
+            .joined(separator: "\n")
     }
 
     /// Before a wait: whether it is also over once something can be written.

@@ -7,6 +7,8 @@
 package actor SecretDesk {
     /// Of answers to one question; OpenSSH's NumberOfPasswordPrompts.
     static let attempts = 3
+    /// Answers that are neither yes nor no before that is taken for a no.
+    private static let mostUnclear = 5
     /// A question that nobody answers for so long is given up.
     private static let patience: Duration = .seconds(600)
 
@@ -17,9 +19,11 @@ package actor SecretDesk {
     /// Whether persons are asked where there is no other way in, or the given password is wrong.
     nonisolated let asksForPasswords: Bool
     private var keys: [[UInt8]: SharedWork<PrivateKey?>] = [:]
-    private var passwords: [String: Secret] = [:]
-    private var questions: [String: SharedWork<Secret?>] = [:]
-    private var declined: Set<String> = []
+    private var passwords: [Login: Secret] = [:]
+    private var questions: [Login: SharedWork<Secret?>] = [:]
+    /// By the line that a yes writes.
+    private var trust: [String: SharedWork<Bool>] = [:]
+    private var declined: Set<Login> = []
     private var isAsking = false
     private var line: [(id: Int, turn: AsyncStream<Void>.Continuation)] = []
     private var nextID = 0
@@ -73,19 +77,23 @@ package actor SecretDesk {
 
     /// A password to try: the last answer for this login, or a new one; `nil` where it is refused.
     ///
-    /// - Parameter refused: the answer that the host has just refused, if there was one.
+    /// - Parameters:
+    ///   - label: the login as people read it.
+    ///   - machine: what tells the host from others with the same address on other ways.
+    ///   - refused: the answer that the host has just refused, if there was one.
     func password(
-        for label: String, after refused: Secret?, attempt: Int
+        for label: String, at machine: String = "", after refused: Secret?, attempt: Int
     ) async throws -> Secret? {
+        let login = Login(label: label, machine: machine)
         while true {
-            if let known = passwords[label], known !== refused { return known }
-            guard !declined.contains(label) else { return nil }
+            if let known = passwords[login], known !== refused { return known }
+            guard !declined.contains(login) else { return nil }
             let work: SharedWork<Secret?>
-            if let known = questions[label], !known.isAbandoned {
+            if let known = questions[login], !known.isAbandoned {
                 work = known
             } else {
-                work = SharedWork { try await self.askPassword(for: label, attempt) }
-                questions[label] = work
+                work = SharedWork { try await self.askPassword(for: login, attempt) }
+                questions[login] = work
             }
             do {
                 return try await work.value()
@@ -95,11 +103,18 @@ package actor SecretDesk {
         }
     }
 
-    private func askPassword(for label: String, _ attempt: Int) async throws -> Secret? {
-        let answer = try await ask { try await $0.password(for: label, attempt: attempt) }
-        questions[label] = nil
-        passwords[label] = answer
-        if answer == nil { declined.insert(label) }
+    private struct Login: Hashable {
+        let label: String
+        let machine: String
+    }
+
+    private func askPassword(for login: Login, _ attempt: Int) async throws -> Secret? {
+        let answer = try await ask {
+            try await $0.password(for: login.label, attempt: attempt)
+        }
+        questions[login] = nil
+        passwords[login] = answer
+        if answer == nil { declined.insert(login) }
         return answer
     }
 
@@ -113,12 +128,45 @@ package actor SecretDesk {
         }
     }
 
-    /// Whether a person says yes to something about a host; no where nobody can be asked.
-    package func confirm(_ question: String, for label: String) async throws -> Bool {
-        let prompt = SecretPrompt(text: question + " (yes/no)? ", isEchoed: true)
-        let answers = try await answers(to: [prompt], name: "", instruction: "", for: label)
-        return answers?.first.map { String(decoding: $0.content, as: UTF8.self).lowercased() }
-            == "yes"
+    // MARK: Host keys
+
+    /// Whether a person trusts a host key; no where nobody can be asked. What was answered once
+    /// holds for all who ask about the same key.
+    ///
+    /// - Parameter label: the host whose login has come upon it.
+    package func confirm(_ question: HostKeyQuestion, for label: String) async throws -> Bool {
+        while true {
+            let work: SharedWork<Bool>
+            if let known = trust[question.line], !known.isAbandoned {
+                work = known
+            } else {
+                work = SharedWork { try await self.askForTrust(question, label) }
+                trust[question.line] = work
+            }
+            do {
+                return try await work.value()
+            } catch is CancellationError where work.isAbandoned && !Task.isCancelled {
+                // As above.
+            }
+        }
+    }
+
+    /// As OpenSSH takes it: `yes`, the fingerprint, `no` or an empty line; anything else is asked
+    /// again.
+    private func askForTrust(_ question: HostKeyQuestion, _ label: String) async throws -> Bool {
+        var text = question.text + " (yes/no/[fingerprint])? "
+        for _ in 0..<Self.mostUnclear {
+            let prompt = SecretPrompt(text: text, isEchoed: true)
+            let answers = try await answers(to: [prompt], name: "", instruction: "", for: label)
+            guard let answer = answers?.first else { return false }
+            let word =
+                String(decoding: answer.content, as: UTF8.self)
+                .split(whereSeparator: { $0.isWhitespace }).first.map(String.init) ?? ""
+            if word.isEmpty || word.lowercased() == "no" { return false }
+            if word.lowercased() == "yes" || word == question.fingerprint { return true }
+            text = "Please type 'yes', 'no' or the fingerprint: "
+        }
+        return false
     }
 
     // MARK: One question at a time

@@ -124,7 +124,7 @@ extension ChannelSession {
         if try await take(&output, channel, operation, deadline) {
             await Task.yield()
             try Task.checkCancellation()
-            if ContinuousClock.now >= deadline { throw SSHError.timedOut(io.host, operation) }
+            if io.now >= deadline { throw SSHError.timedOut(io.host, operation) }
             return true
         }
         if isAtEnd(channel) { return false }

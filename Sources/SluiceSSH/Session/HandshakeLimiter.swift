@@ -42,7 +42,7 @@ final class HandshakeLimiter: Sendable {
             do {
                 return try await io.wait(waiting, until: deadline, "wait for a free login slot")
             } catch let error as SSHError
-                where error.code == .timedOut && ContinuousClock.now < io.extended(deadline)
+                where error.code == .timedOut && io.now < deadline
             {
                 // A person is being asked by those who have the places.
                 id = renew(waiting, io)

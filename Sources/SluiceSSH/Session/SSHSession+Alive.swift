@@ -1,9 +1,12 @@
 import CLibSSH2
+import SluiceModel
 
 /// The host has left so many questions unanswered, for causes.
 struct SilentHost: Error, CustomStringConvertible {
     let questions: Int
-    var description: String { "no answer to \(questions) questions whether it is alive" }
+    var description: String {
+        "no answer to \(numbered(questions, "question")) whether it is alive"
+    }
 }
 
 /// Signs of life while nothing else is sent, as ServerAliveInterval asks for.

@@ -20,6 +20,8 @@ struct LoginRecord {
     /// Whether a person may still be asked at all.
     var mayAsk: Bool { hasPerson && questions < SecretDesk.attempts }
     var hasTriedPassword = false
+    /// The host had enough of it, after so many tries.
+    var wasDropped = false
     /// The last password that was typed and refused.
     var refused: Secret?
     private let asksForPasswords: Bool
@@ -36,6 +38,17 @@ struct LoginRecord {
         let note = "no password is sent to a host whose key has changed"
         if !notes.contains(note) { notes.append(note) }
         return false
+    }
+
+    /// What was tried; what was tried several times, once with their number.
+    var attempts: String {
+        var counts: [String: Int] = [:]
+        let each = tried.filter {
+            counts[$0, default: 0] += 1
+            return counts[$0] == 1
+        }
+        return each.map { (counts[$0] ?? 1) > 1 ? "\($0) (\(counts[$0] ?? 1) times)" : $0 }
+            .joined(separator: ", ")
     }
 
     func offers(_ method: String) -> Bool { offered?.contains(method) ?? true }
@@ -73,6 +86,7 @@ extension SSHSession {
             }
             // Too many tries, or a server that does not want this user at all.
             login.notes.append("the host closed the connection")
+            login.wasDropped = true
         }
         throw refusal(of: login, list)
     }
@@ -126,7 +140,7 @@ extension SSHSession {
 
     // MARK: What the host offers
 
-    private var isAuthenticated: Bool {
+    var isAuthenticated: Bool {
         guard let session = unsafe try? pointer("log in") else { return false }
         return unsafe libssh2_userauth_authenticated(session) != 0
     }
@@ -169,7 +183,7 @@ extension SSHSession {
         message +=
             hasNothing && !isBeyond
             ? "there is no key to log in with" : "the host refused the login"
-        if !login.tried.isEmpty { message += "; tried: \(login.tried.joined(separator: ", "))" }
+        if !login.tried.isEmpty { message += "; tried: \(login.attempts)" }
         if !login.notes.isEmpty { message += " (" + login.notes.joined(separator: "; ") + ")" }
         if let offered = login.offered {
             message += "; the host accepts: \(offered.joined(separator: ","))"
@@ -183,22 +197,29 @@ extension SSHSession {
         }
         return SSHError(
             hasNothing ? .noKeys : .authRefused, host: endpoint.label, operation: "log in", message,
-            remedy: remedy(for: login, hasNothing: hasNothing))
+            remedy: remedy(for: login, list, hasNothing: hasNothing))
     }
 
-    private func remedy(for login: LoginRecord, hasNothing: Bool) -> String {
+    private func remedy(
+        for login: LoginRecord, _ list: CredentialList, hasNothing: Bool
+    ) -> String {
         let takesPasswords =
             login.offered.map { $0.contains("password") || $0.contains("keyboard-interactive") }
             ?? false
         if login.hasTriedPassword {
-            return "check the user name and the password, or give a key (--private-key, ssh-add)"
+            return endpoint.userPlace + " and the password, or give a key "
+                + (endpoint.isJump ? "(IdentityFile, ssh-add)" : "(--private-key, ssh-add)")
         }
-        let way = takesPasswords ? ", or give a password with -k" : ""
+        // The run's password is not for hosts on the way.
+        let way = takesPasswords && !endpoint.isJump ? ", or give a password with -k" : ""
         if hasNothing {
-            return "name a key file (--private-key, ansible_ssh_private_key_file) or load one "
-                + "into ssh-agent with ssh-add" + way
+            return endpoint.keyPlace + " or load one into ssh-agent with ssh-add" + way
         }
-        return "check the user name, and that one of these keys is in the user's "
+        if !list.leftOut.isEmpty || (login.wasDropped && list.credentials.count > 1) {
+            return "servers allow few tries, and these keys are too many: " + endpoint.oneKeyPlace
+                + way
+        }
+        return endpoint.userPlace + ", and that one of these keys is in the user's "
             + "authorized_keys on the host" + way
     }
 }

@@ -29,9 +29,11 @@ extension SSHSession {
     ) async throws -> Secret? {
         guard login.mayAskPassword else { return nil }
         login.questions += 1
-        let (label, refused, attempt) = (endpoint.label, login.refused, login.questions)
+        let (refused, attempt) = (login.refused, login.questions)
+        let (label, machine) = (endpoint.login, endpoint.machine)
         let answer = try await ask(&login, until: deadline) {
-            try await secrets.password(for: label, after: refused, attempt: attempt)
+            try await secrets.password(
+                for: label, at: machine, after: refused, attempt: attempt)
         }
         if answer == nil { login.hasPerson = false }
         return answer
@@ -198,7 +200,7 @@ extension SSHSession {
             return nil
         }
         if !round.isAnswered { login.questions += 1 }
-        let label = endpoint.label
+        let label = endpoint.login
         let answers = try await ask(&login, until: deadline) {
             try await secrets.answers(
                 to: request.prompts, name: request.name, instruction: request.instruction,

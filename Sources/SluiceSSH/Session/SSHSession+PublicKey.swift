@@ -54,11 +54,23 @@ extension SSHSession {
                     try await wait(operation, deadline)
                 }
             case LIBSSH2_ERROR_AUTHENTICATION_FAILED, LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED:
-                if isDead { throw SSHError.disconnected(endpoint.label, operation, nil) }
+                if isDead || isCutShort {
+                    throw SSHError.disconnected(endpoint.label, operation, nil)
+                }
                 return request.signature == nil ? .refused : .insufficient
             default: throw failure(operation, result)
             }
         }
+    }
+
+    /// Whether a login's answer did not come: libssh2 calls that a refusal, and the host may have said
+    /// its last word before its end of the connection is closed.
+    private var isCutShort: Bool {
+        guard let session = unsafe try? pointer("log in") else { return true }
+        var message: UnsafeMutablePointer<CChar>?
+        _ = unsafe libssh2_session_last_error(session, &message, nil, 0)
+        guard let message = unsafe message else { return false }
+        return unsafe String(cString: message).hasPrefix("Waiting for")
     }
 
     private static func offer(

@@ -60,9 +60,9 @@ final class SSHSession: ChannelSession {
     /// Connects, checks the host key and logs in.
     func establish(until deadline: ContinuousClock.Instant) async throws {
         let policy = try HostKeyPolicy(endpoint: endpoint)
-        let address = "\(endpoint.host):\(endpoint.port)"
-        try await HandshakeLimiter.shared.acquire(address, io, until: deadline)
-        defer { HandshakeLimiter.shared.release(address) }
+        let machine = endpoint.machine
+        try await HandshakeLimiter.shared.acquire(machine, io, until: deadline)
+        defer { HandshakeLimiter.shared.release(machine) }
         try await openTransport(until: deadline)
         try await handshake(policy, until: deadline)
         let list = try await CredentialList.gather(for: endpoint, io, until: deadline)
@@ -112,6 +112,8 @@ final class SSHSession: ChannelSession {
             }
         } catch let error as SSHError where error.code == .channel || error.code == .disconnected {
             throw await explain(error, until: deadline)
+        } catch let error as SSHError where error.code == .timedOut {
+            throw proxyTimeout ?? error
         }
         var length = 0
         var type: Int32 = 0
@@ -128,13 +130,25 @@ final class SSHSession: ChannelSession {
         case .warned(let text):
             isHostDoubtful = true
             interaction.notice(text)
-        case .new: interaction.notice(policy.add(key))
-        case .mustAsk(let question):
+        case .new: policy.add(key).map(interaction.notice)
+        case .mustAsk(let text):
+            let question = policy.question(key, text)
             guard let confirm = interaction.confirm, try await confirm(question) else {
-                throw policy.refusal(key, question)
+                throw policy.refusal(key, text)
             }
-            interaction.notice(policy.add(key))
+            policy.add(key).map(interaction.notice)
         }
+    }
+
+    /// Where a ProxyCommand is what there is to wait for.
+    private var proxyTimeout: SSHError? {
+        guard let proxy, let command = endpoint.proxyCommand else { return nil }
+        let said = proxy.said
+        return SSHError(
+            .connectTimeout, host: endpoint.label, operation: "connect",
+            "\(endpoint.label): the ProxyCommand made no connection in time; it "
+                + (said.isEmpty ? "has said nothing" : "said: \(said)"),
+            remedy: "run it by hand: \(command); or allow more time (ConnectTimeout)")
     }
 
     /// libssh2 says no more than -5 where no algorithm is shared, so the host's own list is read.
@@ -192,12 +206,13 @@ final class SSHSession: ChannelSession {
     func wait(_ operation: String, _ deadline: ContinuousClock.Instant) async throws {
         let socket = root.socket
         TCPSocket.acknowledgeQuickly(socket)
-        guard let interval = endpoint.aliveInterval else {
+        // A question before the end of the login would be a break of the protocol.
+        guard let interval = endpoint.aliveInterval, isAuthenticated else {
             try await io.wait(socket: socket, interest: directions, until: deadline, operation)
             return
         }
         for _ in 0...max(1, endpoint.aliveCount) {
-            let next = ContinuousClock.now + interval
+            let next = io.now + interval
             do {
                 try await io.wait(
                     socket: socket, interest: directions, until: min(next, deadline), operation)

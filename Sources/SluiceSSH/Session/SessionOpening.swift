@@ -14,7 +14,10 @@ enum SessionOpening {
     ) async throws -> any HostSession {
         let deadline = min(deadline, ContinuousClock.now + endpoint.connectTimeout)
         io.beginLogin()
-        defer { io.endLogin() }
+        defer {
+            io.endLogin()
+            io.host = endpoint.label
+        }
         var pause = pauses.first
         var dropped: SSHError?
         while true {
@@ -22,15 +25,23 @@ enum SessionOpening {
                 return try await openOnce(endpoint, io, interaction, until: deadline)
             } catch let error as SSHError where error.isWorthRetry {
                 let rest = Duration.milliseconds(pause * .random(in: 0.5...1.5))
-                guard ContinuousClock.now + rest < io.extended(deadline) else { throw error }
+                guard io.now + rest < deadline else { throw error }
                 dropped = error
                 try await io.pause(rest, until: deadline, "connect")
                 pause = min(2 * pause, pauses.longest)
             } catch let error as SSHError where error.code == .timedOut {
                 // What the host did before says more than that the last try was cut short.
-                throw dropped ?? error
+                throw dropped ?? timeout(error)
             }
         }
+    }
+
+    /// Nothing was sent, whatever the login was waiting for: the host was not reached.
+    private static func timeout(_ error: SSHError) -> SSHError {
+        SSHError(
+            .connectTimeout, host: error.host, operation: error.operation, error.message,
+            remedy: "check the host, its sshd's log and the network to it, or allow more time "
+                + "(ConnectTimeout)", cause: error.cause)
     }
 
     private static func openOnce(
@@ -48,8 +59,9 @@ enum SessionOpening {
             }
         }
         var parent: SSHSession?
-        for jump in endpoint.jumps {
-            parent = try await step(jump, io, interaction, through: parent, until: deadline)
+        for index in endpoint.jumps.indices {
+            parent = try await step(
+                endpoint.hop(index), io, interaction, through: parent, until: deadline)
         }
         return try await step(endpoint, io, interaction, through: parent, until: deadline)
     }
@@ -59,6 +71,7 @@ enum SessionOpening {
         through parent: SSHSession?,
         until deadline: ContinuousClock.Instant
     ) async throws -> SSHSession {
+        io.host = endpoint.label
         let session = SSHSession(endpoint, io, interaction, through: parent)
         do {
             try await session.establish(until: deadline)

@@ -14,6 +14,7 @@ extension SSHEndpoint {
             knownHostsFiles: target.knownHostsFiles.isEmpty ? nil : target.knownHostsFiles,
             connectTimeout: target.connectTimeout.duration, hostKeyAlias: ssh.hostKeyAlias,
             jumps: target.jumps.map(SSHEndpoint.init))
+        name = target.name
         certificateFiles = ssh.certificateFiles ?? []
         globalKnownHostsFiles = ssh.globalKnownHostsFiles ?? Self.defaultGlobalKnownHostsFiles
         // A person is asked where there is one, as `ssh` does; the rest refuse.

@@ -24,10 +24,7 @@ final class SSHHosts: HostChanging {
         let desk = secrets?.desk
         var interaction = SSHInteraction(notice: { Terminal.complain("\(target.name): \($0)") })
         if let desk {
-            interaction.confirm = { question in
-                try await desk.confirm(
-                    question + "; trust it from now on", for: target.name)
-            }
+            interaction.confirm = { try await desk.confirm($0, for: target.name) }
         }
         return interaction
     }
@@ -46,14 +43,28 @@ final class SSHHosts: HostChanging {
         }
     }
 
+    /// The inventory's, if any. The ssh program has no use for one, which is said once.
+    private func password(for target: HostTarget) throws(SSHError) -> Secret? {
+        guard target.ssh?.transport == .openssh else {
+            return try opened(target) { try $0.password(of: target.name) }
+        }
+        if let secrets, secrets.desk.password != nil || secrets.hosts.hasPassword(of: target.name),
+            secrets.hosts.isFirst("openssh")
+        {
+            Terminal.complain(
+                "sluice: the login password is not used: with 'transport: openssh' the ssh program "
+                    + "logs in, which asks nobody; use keys or ssh-agent, or set SSH_ASKPASS")
+        }
+        return nil
+    }
+
     /// Throws an `SSHError` where a password of the inventory cannot be opened.
     func connection(to target: HostTarget) throws -> SSHConnection {
         try connections.withLock { connections in
             if let connection = connections[target] { return connection }
             let connection = SSHConnection(
                 SSHEndpoint(target), interaction: interaction(for: target),
-                secrets: secrets?.desk,
-                password: try opened(target) { try $0.password(of: target.name) })
+                secrets: secrets?.desk, password: try password(for: target))
             connections[target] = connection
             return connection
         }
@@ -134,10 +145,10 @@ final class SSHHosts: HostChanging {
             }
         } catch let error as SSHError {
             if error.mayHaveRun || error.code == .timedOut {
-                return .unknown(reason: error.message)
+                return .unknown(reason: error.explained)
             }
             return .unreachable(
-                reason: error.message, remedy: error.remedy, code: error.codeName)
+                reason: error.explained, remedy: error.remedy, code: error.codeName)
         } catch {
             return .unknown(reason: "\(error)")
         }

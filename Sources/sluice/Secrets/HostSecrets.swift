@@ -18,6 +18,15 @@ final class HostSecrets: Sendable {
         }
     }
 
+    func hasPassword(of host: String) -> Bool {
+        variables.withLock { $0[host]?.password != nil }
+    }
+
+    private let said = Mutex<Set<String>>([])
+
+    /// Whether something about the passwords of this run has not been said yet.
+    func isFirst(_ topic: String) -> Bool { said.withLock { $0.insert(topic).inserted } }
+
     /// Throws what stands in the way of opening it, such as a wrong vault password.
     func password(of host: String) throws -> Secret? {
         try open(variables.withLock { $0[host]?.password })
