@@ -33,8 +33,8 @@ package struct Inventory: Sendable, Hashable {
         /// The encrypted variable files that apply to this host: they may define anything, and
         /// nothing in them was read.
         package var sealedFiles: [String]
-        /// Where the lists and mappings among the variables are written: hosts that have one from
-        /// the same place share it.
+        /// Where lists, mappings and what begins with `ansible_` are written: hosts that have a list
+        /// or mapping from the same place share it.
         package var places: [String: SourceLocation] = [:]
         /// The source in which the host was seen first; nil when it came from a list of hosts.
         package var source: String?

@@ -6,7 +6,7 @@ extension SystemTests.CommandLineTests {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().path
 
-    private func expect(
+    func expect(
         _ outcome: SluiceProgram.Outcome, _ status: Int32, _ words: String...,
         at place: SourceLocation = #_sourceLocation
     ) {

@@ -18,8 +18,10 @@ extension SystemTests.CommandLineTests {
         }
     }
 
+    func sealedEnvelope(_ name: String) throws -> String { try Sealed.named(name) }
+
     /// A workspace whose group_vars are encrypted: a port and the word "hush".
-    private func sealedWorkspace() throws -> Workspace {
+    func sealedWorkspace() throws -> Workspace {
         let space = try Workspace()
         try FileManager.default.createDirectory(
             atPath: space.directory + "/group_vars", withIntermediateDirectories: true)

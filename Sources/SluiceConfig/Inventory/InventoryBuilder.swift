@@ -136,7 +136,7 @@ struct InventoryBuilder {
         if groups[entity] == nil {
             let value = kept(value, at: place)
             hosts[entity]?.variables[key] = value
-            hosts[entity]?.places[key] = value.isCollection ? place : nil
+            hosts[entity]?.places[key] = value.hasPlace(named: key) ? place : nil
         } else if key == "ansible_group_priority" {
             switch value {
             case .int(let priority): groups[entity]?.priority = priority
@@ -153,7 +153,7 @@ struct InventoryBuilder {
         } else {
             let value = kept(value, at: place)
             groups[entity]?.variables[key] = value
-            groups[entity]?.places[key] = value.isCollection ? place : nil
+            groups[entity]?.places[key] = value.hasPlace(named: key) ? place : nil
         }
     }
 
@@ -271,6 +271,10 @@ struct InventoryBuilder {
 
 extension Value {
     /// A list or a mapping, also one from an encrypted file.
+    /// Whether it is kept where it is written: of a collection, since hosts may share it, and of what
+    /// says how hosts are reached, since mistakes there are found only when all is merged.
+    func hasPlace(named name: String) -> Bool { isCollection || name.hasPrefix("ansible_") }
+
     var isCollection: Bool {
         switch self {
         case .list, .dict: true

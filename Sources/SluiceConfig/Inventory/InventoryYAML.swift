@@ -88,7 +88,9 @@ package struct InventoryYAML {
         var variables: [String: Tree] = [:]
         for (key, value) in InventoryListing.shownVariables(of: host) {
             variables[key] =
-                host.places[key].map { .shared(value, Place(name: key, location: $0)) }
+                host.places[key].flatMap { value.isCollection ? $0 : nil }.map {
+                    .shared(value, Place(name: key, location: $0))
+                }
                 ?? .value(value)
         }
         return variables

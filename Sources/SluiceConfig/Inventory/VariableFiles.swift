@@ -133,7 +133,8 @@ struct VariableFiles {
             builder.checkName(of: entry)
             let value = builder.kept(entry.value.value, at: entry.value.location)
             found.variables[entry.key] = value
-            found.places[entry.key] = value.isCollection ? entry.value.location : nil
+            found.places[entry.key] =
+                value.hasPlace(named: entry.key) ? entry.value.location : nil
         }
         return found
     }

@@ -131,7 +131,7 @@ struct RolloutRun {
         await showing.value
         let stored = await console.durableEvents
         reports.add(ReportedRun(plan: plan, events: stored, isOneOfSeveral: isOneOfSeveral))
-        Terminal.write(await console.closing(next: next(result)))
+        Terminal.write(FollowUp.current.completed(await console.closing(next: next(result))))
         return end(of: try result.get(), stored)
     }
 

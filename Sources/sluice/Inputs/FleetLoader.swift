@@ -123,7 +123,13 @@ struct FleetLoader {
                 failures.append(error)
             }
         }
-        try ConfigurationError.throwAll(failures)
+        do {
+            try ConfigurationError.throwAll(failures)
+        } catch {
+            // A variable may be missing because of what these are about.
+            for warning in warnings { Terminal.complain("\(warning)") }
+            throw error
+        }
         return checked
     }
 
@@ -143,7 +149,7 @@ struct FleetLoader {
     ) async throws -> (inputs: PlayInputs, warnings: [ConfigurationWarning]) {
         let (all, chosen, unmatched) = try hosts(of: play)
         var warnings = self.warnings + unmatched
-        var problems: [ConfigurationProblem] = []
+        var problems = HostProblems()
         var notes = HostNotes()
         var hosts: [PlayHost] = []
         for name in all {
@@ -152,10 +158,10 @@ struct FleetLoader {
                 hosts.append(host)
                 warnings += found.filter { !warnings.contains($0) }
             } catch let error as ConfigurationError {
-                problems += error.problems
+                problems.add(error.problems, of: name)
             }
         }
-        if let error = ConfigurationError(problems) { throw error }
+        if let error = ConfigurationError(problems.all) { throw error }
         let selected = Set(chosen)
         let inputs = PlayInputs(
             hosts: hosts.filter { selected.contains($0.name) },
@@ -175,7 +181,9 @@ struct FleetLoader {
             for term in terms {
                 warnings.append(
                     ConfigurationWarning(
-                        at: nil, "\(what) '\(term)' matches no host and no group"))
+                        at: nil,
+                        "\(what) '\(term)' matches no host and no group"
+                            + (meant(term).map { "; did you mean '\($0)'?" } ?? "")))
             }
         }
         let pattern: HostPattern
@@ -204,12 +212,20 @@ struct FleetLoader {
         try refuse(limit, limited, "--limit", at: nil)
         warn(limited.unmatched.filter { !all.unmatched.contains($0) }, "the limit")
         guard !limited.hosts.isEmpty else {
+            let guesses = limited.unmatched.compactMap(meant).map { "'\($0)'" }
             throw ConfigurationError(
                 ConfigurationProblem(
                     at: nil, keyPath: "--limit", "'\(text)' leaves no host of '\(pattern)'",
-                    remedy: "see the hosts with: sluice inventory --graph"))
+                    remedy: (guesses.isEmpty
+                        ? "" : "did you mean \(guesses.joined(separator: ", "))? ")
+                        + "see the hosts with: sluice inventory --graph"))
         }
         return (all.hosts, limited.hosts, warnings)
+    }
+
+    /// The host or the group whose name is nearest to one that nothing has.
+    private func meant(_ name: String) -> String? {
+        nearest(name, in: inventory.hosts + inventory.groups.keys.sorted())
     }
 
     /// A name that is excluded and that nothing has: misspelt, it lets in what was to be left out.
@@ -220,12 +236,11 @@ struct FleetLoader {
             let name = String(term.dropFirst())
             let isPlain = !name.contains { "*?[~".contains($0) }
             guard isPlain, match.unmatched.contains(name) else { continue }
-            let known = inventory.hosts + inventory.groups.keys.sorted()
             throw ConfigurationError(
                 ConfigurationProblem(
                     at: location, keyPath: keyPath,
                     "'\(term)' excludes no host and no group: there is no '\(name)'",
-                    remedy: nearest(name, in: known).map { "did you mean '!\($0)'?" }
+                    remedy: meant(name).map { "did you mean '!\($0)'?" }
                         ?? "take the term out, or correct the name"))
         }
     }

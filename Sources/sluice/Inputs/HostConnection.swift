@@ -11,7 +11,7 @@ extension FleetLoader {
         let variables = inventory.variables(for: name)
         let merged = play.mergedVariables(variables, extraVars: extraVars)
         let reading = try ConnectionVariables.read(
-            host: name, variables: merged, vault: vault,
+            host: name, variables: merged, places: places(of: name, in: merged), vault: vault,
             render: { try TemplateRendering.render($0, over: merged) })
         let connection = reading.settings
         let key =
@@ -30,7 +30,7 @@ extension FleetLoader {
         words += connection.moreSSHArguments
         let way = SSHWay(
             host: name, address: connection.address, arguments: words,
-            variables: Self.argumentVariables(in: merged))
+            variables: Self.argumentVariables(in: merged), places: places(of: name, in: merged))
         var (target, warnings) = try await ssh.target(way)
         target.ssh?.program = connection.sshProgram
         target.become = options.connection.become ? Become() : nil
@@ -49,9 +49,19 @@ extension FleetLoader {
         )
     }
 
-    private static func argumentVariables(in variables: [String: Value]) -> String {
+    private static func argumentVariables(in variables: [String: Value]) -> [String] {
         ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"]
-            .filter { variables[$0] != nil }.joined(separator: ", ")
+            .filter { variables[$0] != nil }
+    }
+
+    /// Where the inventory has the variables that no play and no `-e` has replaced.
+    private func places(
+        of host: String, in merged: [String: Value]
+    ) -> [String: SourceLocation] {
+        guard let host = inventory.host(host) else { return [:] }
+        return host.places.filter { name, _ in
+            extraVars[name] == nil && host.variables[name] == merged[name]
+        }
     }
 
     /// What `sudo -n` without a terminal amounts to anyway.
@@ -93,10 +103,46 @@ struct HostNotes {
 
     var warnings: [ConfigurationWarning] {
         order.map { text in
-            let names = hosts[text] ?? []
-            let rest = names.count > 4 ? " and \(names.count - 3) others" : ""
-            let shown = names.prefix(rest.isEmpty ? names.count : 3).joined(separator: ", ")
-            return ConfigurationWarning(at: nil, "\(shown)\(rest): \(text)")
+            ConfigurationWarning(at: nil, "\(Self.some(of: hosts[text] ?? [])): \(text)")
+        }
+    }
+
+    /// All of a few, three of many and the number of the others.
+    static func some(of names: [String]) -> String {
+        let rest = names.count > 4 ? " and \(names.count - 3) others" : ""
+        return names.prefix(rest.isEmpty ? names.count : 3).joined(separator: ", ") + rest
+    }
+}
+
+/// Problems of single hosts; what many have in common is told once, with their names.
+struct HostProblems {
+    private var order: [ConfigurationProblem] = []
+    private var hosts: [ConfigurationProblem: [String]] = [:]
+
+    mutating func add(_ problems: [ConfigurationProblem], of host: String) {
+        for var problem in problems {
+            if let path = problem.keyPath, path.hasPrefix(host + ".") {
+                problem.keyPath = String(path.dropFirst(host.count + 1))
+                if hosts[problem] == nil { order.append(problem) }
+                hosts[problem, default: []].append(host)
+            } else if hosts[problem] == nil {
+                order.append(problem)
+                hosts[problem] = []
+            }
+        }
+    }
+
+    var all: [ConfigurationProblem] {
+        order.map { problem in
+            let names = hosts[problem] ?? []
+            guard let path = problem.keyPath, let first = names.first else { return problem }
+            var told = problem
+            if names.count == 1 {
+                told.keyPath = "\(first).\(path)"
+            } else {
+                told.message += " (\(numbered(names.count, "host")): \(HostNotes.some(of: names)))"
+            }
+            return told
         }
     }
 }

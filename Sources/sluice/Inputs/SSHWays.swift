@@ -11,7 +11,25 @@ struct SSHWay {
     /// Words of ssh's command line.
     var arguments: [String]
     /// The variables that some of them come from, for messages.
-    var variables: String
+    var variables: [String]
+    /// Where these are written, as far as that is known.
+    var places: [String: SourceLocation]
+
+    /// A problem with its words; the one variable that they come from has a place.
+    func problem(_ problem: ConfigurationProblem) -> ConfigurationProblem {
+        guard problem.location == nil else { return problem }
+        var problem = problem
+        problem.keyPath = ([host] + [variables.joined(separator: ", ")].filter { !$0.isEmpty })
+            .joined(separator: ".")
+        let known = variables.compactMap { places[$0] }
+        if variables.count == 1 {
+            problem.location = known.first
+        } else if !known.isEmpty {
+            let shown = known.map(\.description).joined(separator: ", ")
+            problem.message += "; these are at \(shown)"
+        }
+        return problem
+    }
 }
 
 /// Finds out how hosts are reached: by ssh's command line, the user's and the system's
@@ -59,14 +77,7 @@ final class SSHWays: Sendable {
         do {
             settings = try await reader.settings(for: way.address, options: way.arguments)
         } catch {
-            throw ConfigurationError(
-                error.problems.map { problem in
-                    guard problem.location == nil else { return problem }
-                    var problem = problem
-                    problem.keyPath =
-                        way.variables.isEmpty ? way.host : "\(way.host).\(way.variables)"
-                    return problem
-                }) ?? error
+            throw ConfigurationError(error.problems.map(way.problem)) ?? error
         }
         var (target, warnings) = try await target(
             way.host, typed: way.address, arguments: way.arguments, settings, behind: nil,

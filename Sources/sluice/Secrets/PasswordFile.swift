@@ -63,10 +63,27 @@ enum PasswordFile {
             throw failure(option, program, "is a program that can't be run")
         }
         guard outcome.status == 0 else {
-            // What it says on standard error is its own affair, and may be about the secret.
-            throw failure(option, program, "is a program that failed with status \(outcome.status)")
+            let how =
+                outcome.status == -1
+                ? "did not end within a minute" : "failed with status \(outcome.status)"
+            let said = complaint(outcome.errors)
+            throw failure(
+                option, program, "is a program that " + how + (said.isEmpty ? "" : ": \(said)"),
+                remedy: "run it by hand; if it is no program, take its execute permission away")
         }
         return trimmed(Array(outcome.output.utf8))
+    }
+
+    /// The end of what it said on standard error, on one line and without what a terminal would take
+    /// for a command.
+    private static func complaint(_ text: String) -> String {
+        let lines = text.suffix(500).split(whereSeparator: \.isNewline).suffix(3)
+        return lines.map { line in
+            String(
+                String.UnicodeScalarView(
+                    line.unicodeScalars.filter { $0.properties.generalCategory != .control })
+            ).trimmingCharacters(in: .whitespaces)
+        }.joined(separator: " / ")
     }
 
     private static func trimmed(_ bytes: [UInt8]) -> Secret {

@@ -51,6 +51,10 @@ enum Failure {
     }
 
     static func text(of error: any Error) -> String {
+        FollowUp.current.completed(plainText(of: error))
+    }
+
+    private static func plainText(of error: any Error) -> String {
         switch error {
         case let failure as ConfigurationError:
             return failure.description
