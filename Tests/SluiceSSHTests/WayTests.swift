@@ -22,7 +22,7 @@ extension LiveTests {
         }
 
         /// What `ssh -W` or `nc` does, with what every machine has.
-        private func proxy(_ port: Int) -> String {
+        static func proxy(_ port: Int) -> String {
             "bash -c 'exec 3<>/dev/tcp/127.0.0.1/\(port); cat <&3 & cat >&3; kill $!'"
         }
 
@@ -35,7 +35,7 @@ extension LiveTests {
                         .replacingOccurrences(of: "127.0.0.1", with: endpoint.host), to: "known")
             ]
             let nap = uniqueNap()
-            endpoint.proxyCommand = proxy(server.port) + " \(nap)"
+            endpoint.proxyCommand = Self.proxy(server.port) + " \(nap)"
             let connection = SSHConnection(endpoint)
             let path = server.directory + "/file"
             try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=8"])
@@ -64,7 +64,7 @@ extension LiveTests {
         @Test func aProxyCommandBeforeTheFirstJump() async throws {
             let (first, second) = (try SSHServer(), try SSHServer())
             var jump = first.endpoint()
-            jump.proxyCommand = proxy(first.port)
+            jump.proxyCommand = Self.proxy(first.port)
             var endpoint = second.endpoint()
             endpoint.jumps = [jump]
             #expect(try await run(endpoint) == "in\n")
