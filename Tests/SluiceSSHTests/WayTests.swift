@@ -169,13 +169,21 @@ extension LiveTests {
         }
 
         /// New keys are agreed on in the middle of an upload, many times.
-        @Test func rekeyingDuringAnUpload() async throws {
-            let server = try SSHServer(options: ["RekeyLimit 1M", "LogLevel DEBUG1"])
+        /// `SLUICE_PUSH_MIB=4608` pushes more than a 32-bit number of bytes as well.
+        static let sizes =
+            [(mebibytes: 32, rekeyLimit: "1M")]
+            + [ProcessInfo.processInfo.environment["SLUICE_PUSH_MIB"]]
+            .compactMap { $0.flatMap { Int($0) } }.map { (mebibytes: $0, rekeyLimit: "256M") }
+
+        @Test(arguments: sizes)
+        func rekeyingDuringAnUpload(_ size: (mebibytes: Int, rekeyLimit: String)) async throws {
+            let server = try SSHServer(
+                options: ["RekeyLimit \(size.rekeyLimit)", "LogLevel DEBUG1"])
             let connection = SSHConnection(server.endpoint())
             let path = server.directory + "/file"
-            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=32"])
+            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=\(size.mebibytes)"])
             let upload = try await connection.upload(
-                file: path, to: "sha256sum", deadline: .generous)
+                file: path, to: "sha256sum", deadline: .now + .seconds(30 * 60))
             #expect(upload.stdout.prefix(64) == (try tool(["sha256sum", path]).prefix(64)))
             #expect(server.log.components(separatedBy: "rekeying").count > 10)
             await connection.close()
