@@ -31,7 +31,8 @@ final class DrainedHost: Sendable {
             // On a busy machine an answer takes its time.
             $0.healthChecks[0].timeout = .seconds(10)
             $0.drain.lease = .seconds(2)
-            $0.stop.grace = .seconds(20)
+            // Seconds pass fast: none of them is one in which it may be killed.
+            $0.stop.grace = .seconds(3600)
             $0.verify.within = .seconds(20)
             $0.drain.connections = .init(below: 1, within: .seconds(1))
             change(&$0)
@@ -67,7 +68,7 @@ final class DrainedHost: Sendable {
             cd \(clock) || exit
             echo >>asleep
             until [ -e free ]; do
-              for f in second.*; do ! rm "$f" || exit 0; done 2>/dev/null
+              for f in second.*; do [ ! -e "$f" ] || ! rm "$f" || exit 0; done 2>/dev/null
               /bin/sleep 0.02
               # Nobody is left to let time pass: the timer ends, too.
               [ -d \(clock) ] && [ -d /proc/\(getpid()) ] || { kill -s KILL $PPID; exit 1; }
