@@ -214,7 +214,8 @@ extension SystemTests {
         /// says otherwise.
         @Test(.timeLimit(.minutes(4))) func aBalancerThatIsReloadedCostsNothing() async throws {
             try await withFleet(.quick(nodes: 2)) { fleet in
-                try fleet.prepare(artifact: try await fleet.release("v2"), firstDrain: "6s")
+                try fleet.prepare(
+                    artifact: try await fleet.release("v2"), overrides: ["drain.wait": "6s"])
                 let (outcome, report) = try await fleet.underLoad { _, _ in
                     let outcome = try await fleet.deploying("v2") { _ in
                         for step in ["drain", "readmit"] {
