@@ -64,9 +64,12 @@ final class SSHServer {
     var knownHosts: String { directory + "/known_hosts" }
     static let user = NSUserName()
 
-    /// - Parameter trustsAuthority: that a user certificate of the key `authority` lets in.
+    /// - Parameters:
+    ///   - trustsAuthority: that a user certificate of the key `authority` lets in.
+    ///   - prepare: Gets the directory, with the host's keys in it; returns more lines for sshd.
     init(
-        hostKeys: [String] = ["ed25519"], options: [String] = [], trustsAuthority: Bool = false
+        hostKeys: [String] = ["ed25519"], options: [String] = [], trustsAuthority: Bool = false,
+        prepare: (String) throws -> [String] = { _ in [] }
     ) throws {
         directory = try Self.temporaryDirectory()
         try Self.key("ed25519", at: directory + "/client")
@@ -82,6 +85,7 @@ final class SSHServer {
             try Self.key(type, at: file)
             lines.append("HostKey \(file)")
         }
+        lines += try prepare(directory)
         lines += [
             "ListenAddress 127.0.0.1", "PidFile none", "StrictModes no",
             "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
