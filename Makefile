@@ -32,10 +32,11 @@ build-tests:
 test: setup check unit-tests differential-sample simulation-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
 	@grep -h SKIPPED $(LOGS)/differential.log || :
 	@grep -h 'Test run with' $(LOGS)/unit-tests.log $(LOGS)/simulation-tests.log \
-	    $(LOGS)/server-tests.log $(LOGS)/server-tests-openssh.log $(LOGS)/system-tests.log
+	    $(LOGS)/server-tests.log $(LOGS)/server-tests-openssh.log \
+	    $(LOGS)/system-tests-unmeasured.log $(LOGS)/system-tests.log
 
 unit-tests: build-tests ## The tests of values and of single parts.
-	@scripts/run-tests unit-tests --skip 'SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests|SluiceSimulationTests'
+	@scripts/run-tests unit-tests --skip '^(SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests|SluiceSimulationTests)\.'
 
 # On their own: they take every thread for seconds, and the others have deadlines.
 simulation-tests: build-tests ## Some thousand rollouts in virtual time, with faults.
@@ -47,8 +48,10 @@ server-tests: build-tests ## The tests against real sshd, the demo service and H
 	@SLUICE_TEST_TRANSPORT=openssh scripts/run-tests server-tests-openssh --no-parallel \
 	    --filter 'SluiceSSHTests.*LiveTests/(CommandTests|TransferTests)'
 
-system-tests: build-tests ## The tests of whole rollouts on a fleet under load.
-	@scripts/run-tests system-tests --no-parallel --filter SystemTests
+system-tests: build-tests ## The tests of whole rollouts on a fleet, most of them under load.
+	@SLUICE_FLEETS_AT_ONCE=3 scripts/run-tests system-tests-unmeasured \
+	    --filter '^SystemTests\.UnmeasuredTests'
+	@scripts/run-tests system-tests --no-parallel --filter '^SystemTests\.' --skip UnmeasuredTests
 
 # Fresh inventories each time, and nothing but a reason where the package index can't be reached.
 differential-sample: build-tests

@@ -205,7 +205,8 @@ package actor Fleet {
 /// Sets up a local fleet, runs `body` on it, and clears everything away, however `body` ends.
 ///
 /// A guard outside of this process does the same when this process is interrupted or killed.
-/// One fleet at a time runs in a process: others wait for it, so `body` must not ask for a second.
+/// One fleet at a time runs in a process, see `FleetTurn`: others wait for it, so `body` must not
+/// ask for a second.
 ///
 /// - Parameter progress: gets a line for each step of the set-up.
 /// - Throws: what `body` throws; `FleetError` when the fleet does not come up or leaves something.

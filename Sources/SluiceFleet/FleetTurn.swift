@@ -1,21 +1,26 @@
-/// Lets one fleet at a time run in a process.
+import FoundationEssentials
+
+/// Lets one fleet at a time run in a process, or as many as `SLUICE_FLEETS_AT_ONCE` says.
 ///
 /// Tests run in parallel, and a fleet under load takes a whole small machine: two at once would
 /// measure each other. Who waits is let in in the order of asking.
 actor FleetTurn {
-    static let shared = FleetTurn()
+    static let shared = FleetTurn(
+        ProcessInfo.processInfo.environment["SLUICE_FLEETS_AT_ONCE"].flatMap { Int($0) } ?? 1)
 
-    private var isTaken = false
+    private var free: Int
     private var waiting: [(id: Int, continuation: CheckedContinuation<Bool, Never>)] = []
     private var lastID = 0
+
+    init(_ count: Int = 1) { free = max(1, count) }
 
     /// Waits for the turn.
     ///
     /// - Throws: `CancellationError`; the turn is then not taken.
     func take() async throws {
         try Task.checkCancellation()
-        guard isTaken else {
-            isTaken = true
+        guard free == 0 else {
+            free -= 1
             return
         }
         lastID += 1
@@ -31,7 +36,7 @@ actor FleetTurn {
     /// Passes the turn on.
     func pass() {
         if waiting.isEmpty {
-            isTaken = false
+            free += 1
         } else {
             waiting.removeFirst().continuation.resume(returning: true)
         }

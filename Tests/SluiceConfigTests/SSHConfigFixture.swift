@@ -97,9 +97,23 @@ struct SSHConfigCase: Sendable {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
+        try await process.runToItsEnd()
         return process.terminationStatus
+    }
+}
+
+extension Process {
+    /// Runs it, and holds none of the few threads meanwhile on which all tests run.
+    fileprivate func runToItsEnd() async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            terminationHandler = { _ in continuation.resume() }
+            do {
+                try run()
+            } catch {
+                terminationHandler = nil
+                continuation.resume(throwing: error)
+            }
+        }
     }
 }
 
@@ -279,7 +293,7 @@ enum SSHProgram {
     /// All run from one shell: to start a process from a small one is cheap.
     static func results(
         of cases: [SSHConfigCase], in directory: String
-    ) throws -> [[String: [String]]?] {
+    ) async throws -> [[String: [String]]?] {
         var script = "exec </dev/null\nunset SSH_CONNECTION\n"
         for (name, value) in SSHConfigCase.environment {
             script += "export \(name)=\(quoted(value))\n"
@@ -298,8 +312,7 @@ enum SSHProgram {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = [directory + "/run"]
-        try process.run()
-        process.waitUntilExit()
+        try await process.runToItsEnd()
         return try cases.indices.map { index in
             let home = "\(directory)/\(index)"
             let status = try text(home + "/.status")

@@ -22,7 +22,7 @@ struct SSHConfigLiveTests {
                 SSHConfigGenerator.testCase(seed: Self.firstSeed &+ UInt64($0))
             }
             try await withTemporaryDirectory { directory in
-                let live = try SSHProgram.results(of: cases, in: directory)
+                let live = try await SSHProgram.results(of: cases, in: directory)
                 for (index, item) in cases.enumerated() {
                     let ours = await item.result(in: "\(directory)/\(index)", client: client)
                     if live[index] == nil { refused += 1 }
@@ -43,7 +43,7 @@ struct SSHConfigLiveTests {
         let client = try #require(SSHClient.current)
         let cases = SSHConfigCase.recorded
         try await withTemporaryDirectory { directory in
-            let live = try SSHProgram.results(of: cases, in: directory)
+            let live = try await SSHProgram.results(of: cases, in: directory)
             for (index, item) in cases.enumerated() {
                 let ours = await item.result(in: "\(directory)/\(index)", client: client)
                 let findings = SSHConfigDifference.between(ours, live[index])

@@ -68,7 +68,7 @@ final class DrainedHost: Sendable {
             cd \(clock) || exit
             echo >>asleep
             until [ -e free ]; do
-              for f in second.*; do ! rm "$f" || exit 0; done 2>/dev/null
+              for f in second.*; do [ ! -e "$f" ] || ! rm "$f" || exit 0; done 2>/dev/null
               /bin/sleep 0.02
               # Nobody is left to let time pass: the timer ends, too.
               [ -d \(clock) ] && [ -d /proc/\(getpid()) ] || { kill -s KILL $PPID; exit 1; }

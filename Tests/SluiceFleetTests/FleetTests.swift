@@ -11,7 +11,7 @@ import Testing
         FleetConfiguration(
             nodes: 2,
             balancer: .init(
-                mode: mode, interval: .milliseconds(500), fall: 2, rise: 2,
+                mode: mode, interval: .milliseconds(200), fall: 2, rise: 2,
                 // A busy machine may answer late.
                 checkTimeout: .seconds(3)))
     }

@@ -155,20 +155,19 @@ extension SystemTests {
                 try FileManager.default.attributesOfItem(atPath: artifact)[.size] as? Int)
             try await node.limitDisk(freeBytes: 3 * size + (24 << 20))
             try await fleet.awaitAllUp()
-            // The disk has to be full before the wait is over.
-            try fleet.prepare(artifact: artifact, overrides: ["drain.wait": "10s"])
             let filler = node.root + "/releases/filler"
-            let events = try await expectRestored(fleet, "v2") { _ in
-                try await fleet.awaitEvent("the drain begins") {
-                    $0.has("step_started", host: "node1", step: "drain")
-                }
-                // All but a MiB.
-                try await shell(
-                    """
-                    free=$(df -Pk '\(node.root)/releases' | awk 'NR == 2 { print $4 }')
-                    head -c "$(((free - 1024) * 1024))" /dev/zero >'\(filler)'
-                    """)
-            } after: {
+            // All but a MiB, after the survey has found enough, and before the drain.
+            let fill = fleet.directory + "/fill.sh"
+            try Data(
+                """
+                free=$(df -Pk '\(node.root)/releases' | awk 'NR == 2 { print $4 }')
+                head -c "$(((free - 1024) * 1024))" /dev/zero >'\(filler)'
+
+                """.utf8
+            ).write(to: URL(fileURLWithPath: fill))
+            try fleet.prepare(
+                artifact: artifact, overrides: ["hooks.before_host": "[{ run: 'sh \(fill)' }]"])
+            let events = try await expectRestored(fleet, "v2") {
                 try FileManager.default.removeItem(atPath: filler)
             }
             #expect(events.failure(of: "node1")?.message?.contains("No space left") == true)
@@ -177,13 +176,11 @@ extension SystemTests {
 
         /// Deploys under load; the first host fails in its push and comes back on v1.
         private func expectRestored(
-            _ fleet: Fleet, _ release: String,
-            during: @escaping @Sendable (Int32) async throws -> Void = { _ in },
-            after: () throws -> Void = {}
+            _ fleet: Fleet, _ release: String, after: () throws -> Void = {}
         ) async throws -> EventReport {
             let before = try fleet.hostStates()
             let (outcome, report) = try await fleet.underLoad { _, _ in
-                let outcome = try await fleet.deploying(release, during: during)
+                let outcome = try await fleet.deploying(release)
                 try await fleet.awaitAllUp()
                 return outcome
             }

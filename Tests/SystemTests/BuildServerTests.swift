@@ -22,7 +22,7 @@ extension SystemTests {
 
         /// SIGTERM 50 times within 100 ms, to Sluice alone: its exit status comes through.
         private func manySignalsAreOne(_ fleet: Fleet) async throws {
-            let build = try await Build.run(fleet, release: "v2") { build in
+            let build = try await Build.run(fleet, release: "v2", wait: "auto") { build in
                 let pid = try build.sluice()
                 for signal in [SIGHUP, SIGINT, SIGQUIT] {
                     // Where this were not so, the wrapper would not be like Jenkins' own.
@@ -48,7 +48,7 @@ extension SystemTests {
         /// As Jenkins ends a step, and once more at the end of the node's block, and once more:
         /// what carries the build's mark gets SIGTERM, descendants first, the wrapper too.
         private func theBuildServerEndsEverything(_ fleet: Fleet) async throws {
-            let build = try await Build.run(fleet, release: "v3") { build in
+            let build = try await Build.run(fleet, release: "v3", wait: "5s") { build in
                 let pid = try build.sluice()
                 for _ in 1...3 {
                     for _ in 1...5 { build.sweep() }
@@ -94,12 +94,14 @@ extension SystemTests {
         private var log: String { fleet.directory + "/build.log" }
 
         /// Runs the step; `abort` runs once the first host drains.
+        ///
+        /// - Parameter wait: long enough for the second of two signals to come within it.
         static func run(
-            _ fleet: Fleet, release: String, abort: @escaping @Sendable (Build) async throws -> Void
+            _ fleet: Fleet, release: String, wait: String,
+            abort: @escaping @Sendable (Build) async throws -> Void
         ) async throws -> Build {
-            // All signals have to come within the wait.
             try fleet.prepare(
-                artifact: try await fleet.release(release), overrides: ["drain.wait": "8s"])
+                artifact: try await fleet.release(release), overrides: ["drain.wait": wait])
             if FileManager.default.fileExists(atPath: fleet.eventFile) {
                 try FileManager.default.removeItem(atPath: fleet.eventFile)
             }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What the command line makes of files and flags; nothing is connected to.
-extension SystemTests.CommandLineTests {
+extension UnmeasuredTests.CommandLineTests {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().path
 

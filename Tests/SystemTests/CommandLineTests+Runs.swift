@@ -3,10 +3,10 @@ import SluiceFleet
 import Testing
 
 /// Commands that make several rollouts or none, on a fleet.
-extension SystemTests.CommandLineTests {
+extension UnmeasuredTests.CommandLineTests {
     // MARK: Several plays
 
-    @Test(.timeLimit(.minutes(5))) func severalPlaysAreOneRunWithOneReport() async throws {
+    @Test(.timeLimit(.minutes(10))) func severalPlaysAreOneRunWithOneReport() async throws {
         try await withFleet(.quick(nodes: 2)) { fleet in
             try await bothPlays(fleet)
             try await nothingToDo(fleet)
@@ -108,7 +108,7 @@ extension SystemTests.CommandLineTests {
 
     // MARK: Saved plans
 
-    @Test(.timeLimit(.minutes(4))) func aSavedPlanHoldsOnlyWhileItsInputsDo() async throws {
+    @Test(.timeLimit(.minutes(10))) func aSavedPlanHoldsOnlyWhileItsInputsDo() async throws {
         try await withFleet(.quick(nodes: 2)) { fleet in
             try fleet.prepare(artifact: try await fleet.release("v2"))
             try await scriptAndVariables(fleet)
@@ -175,7 +175,7 @@ extension SystemTests.CommandLineTests {
     // MARK: Hooks
 
     /// A hook's text is for its own user's eyes, and it has Sluice's environment.
-    @Test(.timeLimit(.minutes(3))) func aHooksTextIsNotInTheListOfProcesses() async throws {
+    @Test(.timeLimit(.minutes(10))) func aHooksTextIsNotInTheListOfProcesses() async throws {
         try await withFleet(.quick(nodes: 1)) { fleet in
             let hook = """
                 [{ name: look, run: 'env; tr "\\0" " " </proc/$$/cmdline; echo; \

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The passwords of ansible-vault: where they come from, and that nothing of what they open gets out.
-extension SystemTests.CommandLineTests {
+extension UnmeasuredTests.CommandLineTests {
     /// An envelope that ansible-core made, with the vault id prod and this password.
     private struct Sealed: Decodable {
         static let password = "open sesame"

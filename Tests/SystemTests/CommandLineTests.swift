@@ -2,10 +2,10 @@ import Foundation
 import SluiceFleet
 import Testing
 
-extension SystemTests {
+extension UnmeasuredTests {
     /// Exit statuses and the commands that change nothing.
     @Suite struct CommandLineTests {
-        @Test(.timeLimit(.minutes(3))) func statusesAndReadingCommands() async throws {
+        @Test(.timeLimit(.minutes(10))) func statusesAndReadingCommands() async throws {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 let artifact = try await fleet.release("v2")
                 try fleet.prepare(artifact: artifact)

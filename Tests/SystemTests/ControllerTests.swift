@@ -19,13 +19,12 @@ extension SystemTests {
             }
         }
 
-        /// Starts a deploy that stays in its drain for a while, and does something meanwhile.
+        /// Starts a deploy that stays in its first drain for a while, and does something meanwhile.
         private func deploy(
             _ release: String, on fleet: Fleet, lease: String = "30s",
             meanwhile: @escaping @Sendable (Int32) async throws -> Void
         ) async throws -> SluiceProgram.Outcome {
-            try fleet.prepare(
-                artifact: try await fleet.release(release), overrides: ["drain.wait": "8s"])
+            try fleet.prepare(artifact: try await fleet.release(release), firstDrain: "4s")
             if FileManager.default.fileExists(atPath: fleet.eventFile) {
                 try FileManager.default.removeItem(atPath: fleet.eventFile)
             }

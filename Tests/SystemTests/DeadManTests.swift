@@ -94,7 +94,7 @@ extension SystemTests {
         /// The controller lives, and its next command is refused.
         private func aControllerThatStoodStillSeesIt(_ fleet: Fleet) async throws {
             let before = fleet.nodes[0].service
-            let overrides = ["drain.lease": "9s", "drain.wait": "8s"]
+            let overrides = ["drain.lease": "5s", "drain.wait": "4s"]
             let outcome = try await deploy("v3", on: fleet, overrides) { pid in
                 try await fleet.awaitEvent("the drain begins") {
                     $0.has("step_started", host: "node1", step: "drain")

@@ -21,6 +21,21 @@ extension EventReport {
     }
 }
 
+extension Fleet {
+    /// Writes inventory and playbook for a release whose first host drains for so long, and the
+    /// others for as long as they have to.
+    nonisolated func prepare(artifact: String, firstDrain wait: String) throws {
+        let variables = directory + "/host_vars"
+        try FileManager.default.createDirectory(
+            atPath: variables, withIntermediateDirectories: true)
+        for node in nodes {
+            try Data("drain_wait: \(node.number == 1 ? wait : "auto")\n".utf8).write(
+                to: URL(fileURLWithPath: "\(variables)/\(node.name).yml"))
+        }
+        try prepare(artifact: artifact, overrides: ["drain.wait": "\"{{ drain_wait }}\""])
+    }
+}
+
 /// A deploy that stands still once a record is stored, before anything is done for it.
 struct HeldDeploy: Sendable {
     let fleet: Fleet

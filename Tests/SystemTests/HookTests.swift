@@ -6,10 +6,10 @@ import Testing
     import FoundationXML
 #endif
 
-extension SystemTests {
+extension UnmeasuredTests {
     /// Hooks at their places, and the reports that go with a run.
     @Suite struct HookTests {
-        @Test(.timeLimit(.minutes(4))) func hooksRunAtTheirPlacesAndReportsTellIt() async throws {
+        @Test(.timeLimit(.minutes(10))) func hooksRunAtTheirPlacesAndReportsTellIt() async throws {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 try await allPlaces(fleet)
                 try await failingBeforeTheRollout(fleet)

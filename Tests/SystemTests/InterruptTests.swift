@@ -21,12 +21,15 @@ extension SystemTests {
 
         /// Deploys and sends signals once the first host drains; each after the one before it
         /// has been taken in.
+        ///
+        /// - Parameter wait: long enough for all signals to come within it. One signal may come at
+        ///   any moment of the host in hand.
         private func deploy(
-            _ release: String, on fleet: Fleet, interrupts signal: Int32, times: Int
+            _ release: String, on fleet: Fleet, interrupts signal: Int32, times: Int,
+            wait: String = "auto"
         ) async throws -> (SluiceProgram.Outcome, EventReport) {
-            // All signals have to come within the wait.
             try fleet.prepare(
-                artifact: try await fleet.release(release), overrides: ["drain.wait": "10s"])
+                artifact: try await fleet.release(release), overrides: ["drain.wait": wait])
             let outcome = try await fleet.deploying(release) { pid in
                 try await fleet.awaitEvent("the drain begins") {
                     $0.has("step_started", host: "node1", step: "drain")
@@ -59,7 +62,7 @@ extension SystemTests {
         private func bringsTheHostBack(_ fleet: Fleet, _ release: String) async throws {
             let before = try fleet.hostStates()
             let (outcome, events) = try await deploy(
-                release, on: fleet, interrupts: SIGINT, times: 2)
+                release, on: fleet, interrupts: SIGINT, times: 2, wait: "4s")
             #expect(outcome.status == 130, "\(outcome)")
             #expect(events.result(of: "node1") == "restored", "\(events)")
             #expect(fleet.nodes[0].release == before["node1"]?.release)
@@ -74,7 +77,7 @@ extension SystemTests {
             let node = fleet.nodes[0]
             let before = try fleet.hostStates()
             let (outcome, events) = try await deploy(
-                release, on: fleet, interrupts: SIGINT, times: 3)
+                release, on: fleet, interrupts: SIGINT, times: 3, wait: "10s")
             // The host in hand stays out of rotation: a person has to look.
             #expect(outcome.status == 2, "\(outcome)")
             #expect(events.result == nil)

@@ -124,7 +124,7 @@ extension SystemTests {
             try await shell("mount -t tmpfs -o size=2m tmpfs '\(directory)'")
             let filler = directory + "/filler"
             try fleet.prepare(
-                artifact: try await fleet.release("v3"), overrides: ["drain.wait": "6s"])
+                artifact: try await fleet.release("v3"), overrides: ["drain.wait": "3s"])
             let command = deploy(fleet) + ["--state", directory + "/state"]
             try FileManager.default.removeItem(atPath: fleet.eventFile)
             let (_, report) = try await fleet.underLoad { _, _ in

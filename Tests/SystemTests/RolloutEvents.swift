@@ -186,13 +186,16 @@ extension Fleet {
 extension FleetConfiguration {
     /// A fleet whose balancer is quick, so that a rollout's waits are short.
     static func quick(
-        nodes: Int, overrides: [Int: ServiceConfiguration] = [:]
+        nodes: Int, mode: BalancerConfiguration.Mode = .http, rise: Int = 2,
+        overrides: [Int: ServiceConfiguration] = [:]
     ) -> FleetConfiguration {
         FleetConfiguration(
             nodes: nodes,
-            // The timeout is no part of the waits, and a busy machine may answer late.
+            // A busy machine may answer late. Two seconds are no part of the waits: a host takes
+            // longer anyway.
             balancer: .init(
-                interval: .milliseconds(400), fall: 2, rise: 2, checkTimeout: .seconds(3)),
+                mode: mode, interval: .milliseconds(200), fall: 2, rise: rise,
+                checkTimeout: .seconds(2)),
             serviceOverrides: overrides)
     }
 }

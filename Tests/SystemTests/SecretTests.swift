@@ -2,7 +2,7 @@ import Foundation
 import SluiceFleet
 import Testing
 
-extension SystemTests {
+extension UnmeasuredTests {
     /// Questions for secrets, at a real terminal and elsewhere.
     @Suite struct SecretTests {
         private static let passphrase = "correct-horse-battery"
@@ -14,7 +14,7 @@ extension SystemTests {
                 "ssh-keygen -q -p -a 1 -P '' -N '\(Self.passphrase)' -f '\(fleet.clientKey)'")
         }
 
-        @Test(.timeLimit(.minutes(3))) func onePassphraseForTheFleet() async throws {
+        @Test(.timeLimit(.minutes(10))) func onePassphraseForTheFleet() async throws {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 try await protectKey(of: fleet)
                 let outcome = try await PseudoTerminal.run(["status"] + fleet.inputs + fleet.state)
@@ -39,7 +39,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(3))) func controlCInAQuestion() async throws {
+        @Test(.timeLimit(.minutes(10))) func controlCInAQuestion() async throws {
             try await withFleet(.quick(nodes: 1)) { fleet in
                 try await protectKey(of: fleet)
                 let outcome = try await PseudoTerminal.run(["status"] + fleet.inputs + fleet.state)
@@ -57,7 +57,7 @@ extension SystemTests {
         }
 
         /// Without a terminal: `SSH_ASKPASS`, with the question as its argument.
-        @Test(.timeLimit(.minutes(3))) func aProgramThatAsks() async throws {
+        @Test(.timeLimit(.minutes(10))) func aProgramThatAsks() async throws {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 try await protectKey(of: fleet)
                 let program = fleet.directory + "/askpass"
@@ -85,7 +85,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(3))) func passwordsAreAskedForOnceAndFirst() async throws {
+        @Test(.timeLimit(.minutes(10))) func passwordsAreAskedForOnceAndFirst() async throws {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 try fleet.prepare(artifact: try await fleet.release("v2"))
                 let arguments = ["status", "-k", "-K"] + fleet.inputs + fleet.state
@@ -104,7 +104,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(3))) func passwordFiles() async throws {
+        @Test(.timeLimit(.minutes(10))) func passwordFiles() async throws {
             try await withFleet(.quick(nodes: 1)) { fleet in
                 try fleet.prepare(artifact: try await fleet.release("v2"))
                 let path = fleet.directory + "/password"

@@ -6,6 +6,7 @@ actor ReleaseArchives {
     private let directory: String
     private let pingd: String
     private var stripped: String?
+    private var packed: String?
 
     init(directory: String, pingd: String) {
         self.directory = directory
@@ -48,13 +49,39 @@ actor ReleaseArchives {
         let tree = try await tree(version: version, fault: fault, padding: padding)
         let archive = tree + ".tar.gz"
         if FileManager.default.fileExists(atPath: archive) { return archive }
+        // What is compressed may be several pieces, one after the other; so may a tar archive be
+        // whose pieces but the last lack the two blocks of zeros at the end.
+        let binary = try await packedBinary()
         try await Command(
-            "tar",
-            ["--use-compress-program", "gzip -1", "-cf", archive + ".part", "-C", tree, "."],
-            limit: .seconds(300)
+            "sh",
+            [
+                "-c",
+                """
+                tar -cf "$3.rest" -C "$2" --exclude=./bin/pingd . && gzip -1 "$3.rest" &&
+                    cat "$1" "$3.rest.gz" >"$3.part" && rm "$3.rest.gz" && mv "$3.part" "$3"
+                """, "sh", binary, tree, archive,
+            ], limit: .seconds(300)
         ).runChecked()
-        try FileManager.default.moveItem(atPath: archive + ".part", toPath: archive)
         return archive
+    }
+
+    /// The binary as the first piece of a release's archive: all have the same, and it is large.
+    private func packedBinary() async throws -> String {
+        if let packed { return packed }
+        _ = try await strippedBinary()
+        let piece = directory + "/pingd.tar"
+        try await Command(
+            "sh",
+            [
+                "-c",
+                """
+                tar -b 1 -cf "$2" -C "$1" --transform 's,^,./bin/,' pingd &&
+                    truncate -s -1024 "$2" && gzip -1 "$2"
+                """, "sh", directory, piece,
+            ], limit: .seconds(300)
+        ).runChecked()
+        packed = piece + ".gz"
+        return piece + ".gz"
     }
 
     /// A copy of pingd without its symbols, in this fleet's directory.
