@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What people read about a mistake, where many hosts have it in common.
-extension SystemTests.CommandLineTests {
+extension UnmeasuredTests.CommandLineTests {
     @Test func aMistakeInAGroupsVariablesIsToldOnceWithItsPlace() async throws {
         try await withWorkspace(Workspace(inventory: "gw[1:12]\nother ansible_port=no\n")) {
             space in
