@@ -64,9 +64,12 @@ final class SSHServer {
     var knownHosts: String { directory + "/known_hosts" }
     static let user = NSUserName()
 
-    /// - Parameter trustsAuthority: that a user certificate of the key `authority` lets in.
+    /// - Parameters:
+    ///   - trustsAuthority: that a user certificate of the key `authority` lets in.
+    ///   - system: Whose users and rules the server and all that it starts have.
     init(
-        hostKeys: [String] = ["ed25519"], options: [String] = [], trustsAuthority: Bool = false
+        hostKeys: [String] = ["ed25519"], options: [String] = [], trustsAuthority: Bool = false,
+        system: PrivateSystem? = nil
     ) throws {
         directory = try Self.temporaryDirectory()
         try Self.key("ed25519", at: directory + "/client")
@@ -97,7 +100,8 @@ final class SSHServer {
             toFile: configuration, atomically: true, encoding: .utf8)
         // sshd as root wants its empty directory.
         if geteuid() == 0 { unsafe mkdir("/run/sshd", 0o755) }
-        (child, port) = try Self.start(configuration, log: directory + "/log")
+        (child, port) = try Self.start(
+            configuration, log: directory + "/log", within: system?.entry ?? [])
         var known = ""
         for type in hostKeys {
             known +=
@@ -109,13 +113,13 @@ final class SSHServer {
 
     /// Starts sshd on a free port; on another where somebody has taken it meanwhile.
     private static func start(
-        _ configuration: String, log: String
+        _ configuration: String, log: String, within entry: [String]
     ) throws -> (Child, port: Int) {
         let limit = ContinuousClock.now + .seconds(20)
         while true {
             let port = try freePort()
             let child = try Child(
-                ["/usr/sbin/sshd", "-D", "-f", configuration, "-p", "\(port)", "-E", log])
+                entry + ["/usr/sbin/sshd", "-D", "-f", configuration, "-p", "\(port)", "-E", log])
             var text = ""
             while !text.contains("Cannot bind any address") {
                 text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
