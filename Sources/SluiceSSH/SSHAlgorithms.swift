@@ -1,7 +1,7 @@
 import CLibSSH2
 import Synchronization
 
-/// What the installed libssh2 can negotiate, best first.
+/// What can be negotiated with the installed libssh2, best first.
 package enum SSHAlgorithms {
     package enum Kind: Sendable, Hashable, CaseIterable {
         case keyExchanges, hostKeys, ciphers, macs
@@ -26,7 +26,8 @@ package enum SSHAlgorithms {
                 let session = unsafe libssh2_session_init_ex(nil, nil, nil, nil)
             else { return [] }
             defer { unsafe libssh2_session_free(session) }
-            let names = unsafe ServerOffer.supported(kind.method, session)
+            var names = unsafe ServerOffer.supported(kind.method, session)
+            if kind == .hostKeys { names = HostKeyPolicy.certificateTypes + names }
             known[kind] = names
             return names
         }

@@ -15,7 +15,6 @@ package struct SSHError: SluiceFailure {
         package static let hostKeyUnknown = Code("host-key-unknown")
         package static let hostKeyChanged = Code("host-key-changed")
         package static let hostKeyRevoked = Code("host-key-revoked")
-        package static let hostKeyUnsupported = Code("host-key-unsupported")
         package static let authRefused = Code("auth-refused")
         package static let noKeys = Code("no-keys")
         /// The host or the key wants what libssh2 has no means for.

@@ -191,10 +191,6 @@ extension LiveTests {
             let failure = try await error(server.endpoint(knownHosts: file))
             #expect(failure.code == .hostKeyRevoked)
             #expect(failure.message.contains("\(file):2"))
-            let authority = try server.write("@cert-authority * \(key)", to: "authority")
-            let other = try await error(server.endpoint(knownHosts: authority))
-            #expect(other.code == .hostKeyUnsupported)
-            #expect(other.message.contains("host certificates are not supported"))
         }
 
         @Test func hashedWildcardAndAlias() async throws {

@@ -67,9 +67,10 @@ final class SSHServer {
     /// - Parameters:
     ///   - trustsAuthority: that a user certificate of the key `authority` lets in.
     ///   - system: Whose users and rules the server and all that it starts have.
+    ///   - prepare: Gets the directory, with the host's keys in it; returns more lines for sshd.
     init(
         hostKeys: [String] = ["ed25519"], options: [String] = [], trustsAuthority: Bool = false,
-        system: PrivateSystem? = nil
+        system: PrivateSystem? = nil, prepare: (String) throws -> [String] = { _ in [] }
     ) throws {
         directory = try Self.temporaryDirectory()
         try Self.key("ed25519", at: directory + "/client")
@@ -85,6 +86,7 @@ final class SSHServer {
             try Self.key(type, at: file)
             lines.append("HostKey \(file)")
         }
+        lines += try prepare(directory)
         lines += [
             "ListenAddress 127.0.0.1", "PidFile none", "StrictModes no",
             "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",

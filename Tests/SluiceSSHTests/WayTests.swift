@@ -22,7 +22,7 @@ extension LiveTests {
         }
 
         /// What `ssh -W` or `nc` does, with what every machine has.
-        private func proxy(_ port: Int) -> String {
+        static func proxy(_ port: Int) -> String {
             "bash -c 'exec 3<>/dev/tcp/127.0.0.1/\(port); cat <&3 & cat >&3; kill $!'"
         }
 
@@ -35,7 +35,7 @@ extension LiveTests {
                         .replacingOccurrences(of: "127.0.0.1", with: endpoint.host), to: "known")
             ]
             let nap = uniqueNap()
-            endpoint.proxyCommand = proxy(server.port) + " \(nap)"
+            endpoint.proxyCommand = Self.proxy(server.port) + " \(nap)"
             let connection = SSHConnection(endpoint)
             let path = server.directory + "/file"
             try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=8"])
@@ -64,7 +64,7 @@ extension LiveTests {
         @Test func aProxyCommandBeforeTheFirstJump() async throws {
             let (first, second) = (try SSHServer(), try SSHServer())
             var jump = first.endpoint()
-            jump.proxyCommand = proxy(first.port)
+            jump.proxyCommand = Self.proxy(first.port)
             var endpoint = second.endpoint()
             endpoint.jumps = [jump]
             #expect(try await run(endpoint) == "in\n")
@@ -169,13 +169,21 @@ extension LiveTests {
         }
 
         /// New keys are agreed on in the middle of an upload, many times.
-        @Test func rekeyingDuringAnUpload() async throws {
-            let server = try SSHServer(options: ["RekeyLimit 1M", "LogLevel DEBUG1"])
+        /// `SLUICE_PUSH_MIB=4608` pushes more than a 32-bit number of bytes as well.
+        static let sizes =
+            [(mebibytes: 32, rekeyLimit: "1M")]
+            + [ProcessInfo.processInfo.environment["SLUICE_PUSH_MIB"]]
+            .compactMap { $0.flatMap { Int($0) } }.map { (mebibytes: $0, rekeyLimit: "256M") }
+
+        @Test(arguments: sizes)
+        func rekeyingDuringAnUpload(_ size: (mebibytes: Int, rekeyLimit: String)) async throws {
+            let server = try SSHServer(
+                options: ["RekeyLimit \(size.rekeyLimit)", "LogLevel DEBUG1"])
             let connection = SSHConnection(server.endpoint())
             let path = server.directory + "/file"
-            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=32"])
+            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=\(size.mebibytes)"])
             let upload = try await connection.upload(
-                file: path, to: "sha256sum", deadline: .generous)
+                file: path, to: "sha256sum", deadline: .now + .seconds(30 * 60))
             #expect(upload.stdout.prefix(64) == (try tool(["sha256sum", path]).prefix(64)))
             #expect(server.log.components(separatedBy: "rekeying").count > 10)
             await connection.close()

@@ -152,11 +152,7 @@ extension SSHEvaluation {
         switch SSHDirective(words, system, environment: client.environment) {
         case .nothing: break
         case .wrong(let complaint): throw complaint
-        case .unknown(let name):
-            let ignored = options.text(.ignoreunknown) ?? []
-            if SSHPattern.list(name.bytes, ignored, lowercased: true) != .matched {
-                throw .unknown(name)
-            }
+        case .unknown(let name): try options.checkUnknown(name)
         case .set(let keyword, let value):
             if replacing {
                 options.replace(keyword, with: value, at: place)

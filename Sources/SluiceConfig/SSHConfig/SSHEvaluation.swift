@@ -117,11 +117,7 @@ struct SSHEvaluation {
             switch directive {
             case .nothing: break
             case .wrong(let complaint): throw complaint
-            case .unknown(let name):
-                let ignored = options.text(.ignoreunknown) ?? []
-                if SSHPattern.list(name.bytes, ignored, lowercased: true) != .matched {
-                    throw .unknown(name)
-                }
+            case .unknown(let name): try options.checkUnknown(name)
             case .set(let keyword, let value):
                 if isActive { try options.set(keyword, to: value, at: place) }
             case .append(let keyword, let items):

@@ -36,6 +36,14 @@ struct SSHOptions: Sendable {
         if case .algorithms(let list)? = values[keyword] { list } else { nil }
     }
 
+    /// Throws for a keyword that is not ssh's, unless `IgnoreUnknown` names it.
+    func checkUnknown(_ name: SSHWord) throws(SSHComplaint) {
+        let ignored = text(.ignoreunknown) ?? []
+        if SSHPattern.list(name.bytes, ignored, lowercased: true) != .matched {
+            throw .unknown(name)
+        }
+    }
+
     /// Whatever was there before.
     mutating func replace(_ keyword: SSHKeyword, with value: SSHValue, at place: SSHPlace) {
         values[keyword] = value

@@ -29,13 +29,8 @@ struct TemplateParser {
     // MARK: Operators, the loosest first
 
     private mutating func conditional() throws(TemplateFailure) -> TemplateExpression.Node {
-        depth += 1
+        try descend()
         defer { depth -= 1 }
-        guard depth <= 20 else {
-            throw TemplateFailure(
-                message: "brackets nested too deep in a template",
-                remedy: "make a variable of the inner part")
-        }
         let value = try either()
         guard take(word: "if") else { return value }
         let test = try either()
@@ -251,14 +246,18 @@ struct TemplateParser {
         }
     }
 
-    private mutating func bracketed() throws(TemplateFailure) -> TemplatePath.Part {
-        depth += 1
-        defer { depth -= 1 }
-        guard depth <= 20 else {
+    private mutating func descend() throws(TemplateFailure) {
+        guard depth < 20 else {
             throw TemplateFailure(
                 message: "brackets nested too deep in a template",
                 remedy: "make a variable of the inner part")
         }
+        depth += 1
+    }
+
+    private mutating func bracketed() throws(TemplateFailure) -> TemplatePath.Part {
+        try descend()
+        defer { depth -= 1 }
         let part: TemplatePath.Part
         switch try operand() {
         case .literal(.string(let key)): part = .key(key)

@@ -95,6 +95,17 @@ extension Rollout {
         return true
     }
 
+    /// What a look at the host reported; without one the step in hand has failed.
+    mutating func look(
+        at host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) -> CommandOutcome.Report? {
+        if case .succeeded(let report) = outcome { return report }
+        fail(
+            host, "the host could not be looked at: \(outcome.failureText ?? "")",
+            remedy: outcome.remedy ?? "look at the host", &turn)
+        return nil
+    }
+
     /// The process that an `inspect` found, if it is the service's: a pidfile that nobody has
     /// rewritten may name a process of somebody else by now, and the way back stops what it finds.
     func serviceProcess(_ host: String, in report: CommandOutcome.Report) -> ProcessIdentity? {

@@ -61,12 +61,7 @@ extension Rollout {
     mutating func foundToStop(
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
-        guard case .succeeded(let report) = outcome else {
-            fail(
-                host, "the host could not be looked at: \(outcome.failureText ?? "")",
-                remedy: outcome.remedy ?? "look at the host", &turn)
-            return
-        }
+        guard let report = look(at: host, outcome, &turn) else { return }
         if let process = serviceProcess(host, in: report) {
             if isDrained(process, host) {
                 terminate(host, process, &turn)
@@ -213,12 +208,7 @@ extension Rollout {
         guard let process = activity.process, let policy = plan.host(host)?.spec.stop,
             let deadline = activity.deadline
         else { return }
-        guard case .succeeded(let report) = outcome else {
-            fail(
-                host, "the host could not be looked at: \(outcome.failureText ?? "")",
-                remedy: outcome.remedy ?? "look at the host", &turn)
-            return
-        }
+        guard let report = look(at: host, outcome, &turn) else { return }
         let found = SurveyReading.process(in: report)
         // Without a pidfile and a port it may still be answering its last requests.
         let isThere = found != nil || report["old"] == "1"

@@ -32,12 +32,7 @@ extension Rollout {
     mutating func foundForRestore(
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
-        guard case .succeeded(let report) = outcome else {
-            fail(
-                host, "the host could not be looked at: \(outcome.failureText ?? "")",
-                remedy: outcome.remedy ?? "look at the host", &turn)
-            return
-        }
+        guard let report = look(at: host, outcome, &turn) else { return }
         let found = serviceProcess(host, in: report)
         drainedProcess[host] = .some(found)
         guard let process = found else {

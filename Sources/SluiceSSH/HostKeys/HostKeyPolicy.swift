@@ -34,9 +34,12 @@ struct HostKeyPolicy: Sendable {
         }
     }
 
-    /// Known types first: a host that is known by one key is not asked for another. An order that
-    /// the configuration gives is kept, as OpenSSH keeps it.
-    var algorithms: [String] {
+    /// The certified type first, then known ones: a host that is known by one key is not asked for
+    /// another. An order that the configuration gives is kept, as OpenSSH keeps it.
+    func algorithms(_ certificate: CertificateFinding) -> [String] {
+        if case .good(let key, _) = certificate {
+            return [key.type] + algorithms(.notAsked).filter { $0 != key.type }
+        }
         if let wanted = endpoint.algorithms.hostKeys {
             return wanted.filter { Self.supported.contains($0) }
         }
@@ -46,7 +49,8 @@ struct HostKeyPolicy: Sendable {
         return first + Self.supported.filter { !types.contains($0) }
     }
 
-    private var name: String {
+    /// What the host is called in the known hosts.
+    var name: String {
         KnownHosts.name(host: endpoint.host, port: endpoint.port, alias: endpoint.hostKeyAlias)
     }
 
@@ -63,7 +67,21 @@ struct HostKeyPolicy: Sendable {
     }
 
     /// Throws an `SSHError` with one of the `host-key-` codes unless the key is trusted or may be.
-    func check(_ key: PublicKey) throws(SSHError) -> Finding {
+    func check(
+        _ key: PublicKey, _ certificate: CertificateFinding = .notAsked
+    ) throws(SSHError) -> Finding {
+        if case .good(let certified, let isRemembered) = certificate {
+            // Its revocation was looked for when the certificate was judged.
+            if certified == key { return .trusted }
+            HostCertificateRequest.forget(endpoint)
+            if isRemembered {
+                var error = failure(
+                    .hostKeyUnknown, "\(endpoint.label): the host has another key than before",
+                    "try again")
+                error.isWorthRetry = true
+                throw error
+            }
+        }
         let verdict = known.verdict(
             host: endpoint.host, port: endpoint.port, alias: endpoint.hostKeyAlias, key: key)
         let shown = "\(key.type) \(key.fingerprint)"
@@ -108,13 +126,22 @@ struct HostKeyPolicy: Sendable {
                 "do not trust this host; give it a new host key")
         case .certificateAuthority where accepts: return .new
         case .certificateAuthority(let entry):
+            var why = "the host's certificate is for another key"
+            if case .none(let reason) = certificate { why = reason }
+            if case .notAsked = certificate { why = "HostKeyAlgorithms allows no certificate" }
+            let message =
+                "\(endpoint.label): \(name) is known by the authority at \(entry.file):\(entry.line), "
+                + "and \(why); the host showed \(shown)"
+            if endpoint.hostKeyChecking == .ask { return .mustAsk(message) }
             throw failure(
-                .hostKeyUnsupported,
-                "\(endpoint.label): host certificates are not supported, and \(name) is known by "
-                    + "the authority at \(entry.file):\(entry.line) only",
-                "add the host's own key, if \(key.fingerprint) is it: \(scan(type: nil))")
+                .hostKeyUnknown, message,
+                "sign a new certificate for the host's key (ssh-keygen -s CA -h -n \(bareName)), or, "
+                    + "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
         }
     }
+
+    /// What certificates call the host.
+    var bareName: String { (endpoint.hostKeyAlias ?? endpoint.host).lowercased() }
 
     private var accepts: Bool { endpoint.hostKeyChecking == .no }
 

@@ -92,13 +92,11 @@ struct KnownHosts: Sendable {
     // MARK: Questions
 
     func verdict(host: String, port: Int, alias: String?, key: PublicKey) -> Verdict {
-        let name = Self.name(host: host, port: port, alias: alias)
-        // A key that is revoked for the plain name is not wanted on another port either.
-        let bare = (alias ?? host).lowercased()
-        let broad = entries.filter { $0.matches(name) || $0.matches(bare) }
-        if let entry = broad.first(where: { $0.marker == .revoked && $0.key == key }) {
+        if let entry = revocation(of: [key], host: host, port: port, alias: alias) {
             return .revoked(entry)
         }
+        let name = Self.name(host: host, port: port, alias: alias)
+        let broad = broad(host: host, port: port, alias: alias)
         let here = entries.filter { $0.matches(name) }
         let plain = here.filter { $0.marker == .none }
         if plain.contains(where: { $0.key == key }) { return .trusted }
@@ -106,10 +104,29 @@ struct KnownHosts: Sendable {
         if !sameType.isEmpty { return .changed(sameType) }
         // As OpenSSH does, an entry without a port vouches for other ports if its key is this.
         if broad.contains(where: { $0.marker == .none && $0.key == key }) { return .trusted }
-        if plain.isEmpty, let entry = here.first(where: { $0.marker == .certificateAuthority }) {
+        if plain.isEmpty, let entry = broad.first(where: { $0.marker == .certificateAuthority }) {
             return .certificateAuthority(entry)
         }
         return .unknown(others: plain)
+    }
+
+    /// The line that revokes one of some keys.
+    func revocation(of keys: [PublicKey], host: String, port: Int, alias: String?) -> Entry? {
+        broad(host: host, port: port, alias: alias)
+            .first { $0.marker == .revoked && keys.contains($0.key) }
+    }
+
+    /// The authorities whose certificates vouch for a host.
+    func authorities(host: String, port: Int, alias: String?) -> [Entry] {
+        broad(host: host, port: port, alias: alias).filter { $0.marker == .certificateAuthority }
+    }
+
+    /// With those for the plain name: a key that is revoked for it is not wanted on another port
+    /// either, and OpenSSH looks for it where the one with the port leads to nothing.
+    private func broad(host: String, port: Int, alias: String?) -> [Entry] {
+        let name = Self.name(host: host, port: port, alias: alias)
+        let bare = (alias ?? host).lowercased()
+        return entries.filter { $0.matches(name) || $0.matches(bare) }
     }
 
     /// The types of the keys that are known for a host, so that it is asked for one of these.

@@ -1,21 +1,32 @@
-/// An OpenSSH user certificate: a public key with a signature of an authority (PROTOCOL.certkeys).
-struct Certificate: Sendable, Hashable {
-    /// The certificate itself in its wire form.
-    let blob: [UInt8]
+/// What stands in an OpenSSH certificate, for users or hosts (PROTOCOL.certkeys of OpenSSH).
+struct CertificateContent: Sendable, Hashable {
+    enum Kind: UInt32, Sendable { case user = 1, host = 2 }
+
     /// The certificate's type, for example `ssh-ed25519-cert-v01@openssh.com`.
     let type: String
+    let kind: Kind
     /// The key that it certifies.
     let publicKey: PublicKey
-    /// What the server's log calls it.
+    let serial: UInt64
+    /// What logs call it.
     let id: String
+    /// The users or hosts that it is for; any if there are none.
+    let principals: [String]
+    /// Seconds since 1970; the end is no longer part of it.
+    let validity: Range<UInt64>
+    let criticalOptions: [UInt8]
+    let authority: PublicKey
+    /// What the authority has signed.
+    let signed: [UInt8]
+    let signature: [UInt8]
 
     static let suffix = "-cert-v01@openssh.com"
 
-    /// Nil if it is no certificate of a known kind, or one for hosts.
+    /// Nil if it is no certificate of a known kind.
     init?(blob: [UInt8]) {
         do throws(WireError) {
             var reader = WireReader(blob)
-            let type = try reader.text()
+            type = try reader.text()
             guard type.hasSuffix(Self.suffix) else { return nil }
             let plain = String(type.dropLast(Self.suffix.count))
             _ = try reader.string()
@@ -30,15 +41,50 @@ struct Certificate: Sendable, Hashable {
                 }
             guard let fields else { return nil }
             for _ in 0..<fields { key.string(try reader.string()) }
-            _ = try reader.take(8)
-            guard try reader.uint32() == 1 else { return nil }
-            id = try reader.text()
-            self.type = type
-            self.blob = blob
             publicKey = PublicKey(blob: key.bytes)
+            serial = try reader.uint64()
+            guard let kind = Kind(rawValue: try reader.uint32()) else { return nil }
+            self.kind = kind
+            id = try reader.text()
+            var names = WireReader(try reader.string())
+            var principals: [String] = []
+            while !names.rest.isEmpty { principals.append(try names.text()) }
+            self.principals = principals
+            let (start, end) = (try reader.uint64(), try reader.uint64())
+            validity = start..<max(start, end)
+            criticalOptions = try reader.string()
+            _ = try reader.string()
+            _ = try reader.string()
+            authority = PublicKey(blob: try reader.string())
+            signed = Array(blob.dropLast(reader.rest.count))
+            signature = try reader.string()
+            guard reader.rest.isEmpty else { return nil }
         } catch {
             return nil
         }
+    }
+}
+
+/// An OpenSSH user certificate: a public key with a signature of an authority.
+struct Certificate: Sendable, Hashable {
+    /// The certificate itself in its wire form.
+    let blob: [UInt8]
+    /// The certificate's type, for example `ssh-ed25519-cert-v01@openssh.com`.
+    let type: String
+    /// The key that it certifies.
+    let publicKey: PublicKey
+    /// What the server's log calls it.
+    let id: String
+
+    static let suffix = CertificateContent.suffix
+
+    /// Nil if it is no certificate of a known kind, or one for hosts.
+    init?(blob: [UInt8]) {
+        guard let content = CertificateContent(blob: blob), content.kind == .user else {
+            return nil
+        }
+        (type, publicKey, id) = (content.type, content.publicKey, content.id)
+        self.blob = blob
     }
 
     /// Nil where there is no such file, or no user certificate in it.

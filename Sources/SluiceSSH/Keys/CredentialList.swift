@@ -205,7 +205,7 @@ private struct KeySources {
             return true
         case _ where type.hasPrefix("sk-"):
             beyond.append("\(source): keys of FIDO security keys (\(type))")
-        case "ssh-ed25519" + Certificate.suffix: return true
+        case "ssh-ed25519" + Certificate.suffix, "ssh-rsa" + Certificate.suffix: return true
         case _ where type.hasPrefix("ecdsa-sha2-nistp") && type.hasSuffix(Certificate.suffix):
             return true
         case _ where type.hasSuffix(Certificate.suffix):

@@ -25,6 +25,10 @@ struct WireReader {
         try take(4).reduce(0) { $0 << 8 | UInt32($1) }
     }
 
+    mutating func uint64() throws(WireError) -> UInt64 {
+        try take(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
     mutating func string() throws(WireError) -> [UInt8] {
         Array(try take(Int(try uint32())))
     }

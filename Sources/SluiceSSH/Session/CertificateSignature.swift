@@ -1,8 +1,8 @@
-// libssh2 before 1.11 can't log in with ed25519 certificates by itself.
+// libssh2 before 1.11 can't log in with ed25519 and RSA certificates by itself.
 import CLibSSH2
 import Glibc
 
-/// Puts the right name into the signature of an ed25519 certificate's login.
+/// Puts the right names into the packets of a certificate's login.
 ///
 /// libssh2 1.10 names the certificate's type in the signature, where the plain key's belongs (it
 /// knows better only for ECDSA), and sshd refuses that. Its interface leaves a way: the packet is
@@ -11,18 +11,27 @@ import Glibc
 /// must stay, so the callback gives only as much of the signature as makes up for the longer name.
 /// Nothing is touched unless the packet's end is, byte for byte, what is expected; otherwise sshd
 /// refuses the signature as it did before.
+///
+/// It also takes the algorithm's name, which stands before the certificate in the packet, from the
+/// certificate's first string. For RSA that would ask for SHA-1, so there it is shown a first string
+/// with the name of SHA-512 (RFC 8332), of which it keeps a copy; the certificate itself, which the
+/// authority has signed as it is, is in place when the packet is allocated and written next.
 @safe
 final class CertificateSignature {
     /// What libssh2 allocates for the packet, and where in it the signature is to begin.
     private let size: Int
     private let start: Int
     private let name: String
+    /// The name that belongs into the signature.
+    private let plain: String
+    private let certificate: [UInt8]
+    /// What libssh2 is given as the certificate.
+    private let shown: UnsafeMutableBufferPointer<UInt8>
     private var wrong: [UInt8] = []
     private var right: [UInt8] = []
     private var packet: UnsafeMutableRawPointer?
     private var signature: UnsafeMutableRawPointer?
 
-    private static let plain = "ssh-ed25519"
     private static let mustCorrect = unsafe libssh2_version(0x01_0b_00) == nil
 
     /// The one that is at work on this thread: allocators are told nothing of the call they serve.
@@ -35,25 +44,39 @@ final class CertificateSignature {
 
     /// Nil where libssh2 needs no help.
     init?(_ certificate: Certificate?, user: String) {
-        guard let certificate, certificate.publicKey.type == Self.plain, Self.mustCorrect else {
-            return nil
+        guard let certificate, Self.mustCorrect else { return nil }
+        switch certificate.publicKey.type {
+        case "ssh-ed25519": plain = "ssh-ed25519"
+        case "ssh-rsa": plain = "rsa-sha2-512"
+        default: return nil
         }
-        name = certificate.type
+        name = plain + Certificate.suffix
+        self.certificate = certificate.blob
+        var first = WireWriter()
+        first.string(name)
+        guard first.bytes.count <= certificate.blob.count else { return nil }
+        unsafe shown = .allocate(capacity: certificate.blob.count)
+        _ = unsafe shown.initialize(
+            from: first.bytes + certificate.blob.dropFirst(first.bytes.count))
         start = user.utf8.count + name.utf8.count + certificate.blob.count + 45
         size = start + 4 + (4 + name.utf8.count) + (4 + certificate.blob.count)
     }
 
+    deinit { unsafe shown.deallocate() }
+
     /// For the time of a call of libssh2, on the thread that makes it.
-    func during<Value>(_ body: () -> Value) -> Value {
+    ///
+    /// - Parameter body: Gets what libssh2 is to be given as the public key.
+    func during<Value>(_ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
         unsafe pthread_setspecific(Self.key, Unmanaged.passUnretained(self).toOpaque())
         defer { pthread_setspecific(Self.key, nil) }
-        return body()
+        return unsafe body(UnsafeBufferPointer(shown))
     }
 
     /// What libssh2 is to be given in place of the signature.
     func standIn(for signature: [UInt8]) -> [UInt8] {
-        right = Self.blob(Self.plain, signature)
-        let surplus = name.utf8.count - Self.plain.utf8.count
+        right = Self.blob(plain, signature)
+        let surplus = name.utf8.count - plain.utf8.count
         let standIn = Array(signature.dropLast(surplus))
         wrong = Self.blob(name, standIn)
         return standIn
@@ -72,7 +95,9 @@ final class CertificateSignature {
     }
 
     private func allocated(_ memory: UnsafeMutableRawPointer?, _ count: Int) {
-        if count == size { unsafe packet = memory }
+        guard count == size else { return }
+        unsafe packet = memory
+        _ = unsafe shown.update(from: certificate)
     }
 
     private func willFree(_ memory: UnsafeMutableRawPointer) {

@@ -67,17 +67,18 @@ extension SSHSession {
         _ key: [UInt8], _ user: String, _ session: OpaquePointer, _ request: SignRequest
     ) -> Int32 {
         if let correction = request.correction {
-            return correction.during { unsafe call(key, user, session, request) }
+            return unsafe correction.during { unsafe call($0, user, session, request) }
         }
-        return unsafe call(key, user, session, request)
+        return unsafe key.withUnsafeBufferPointer { unsafe call($0, user, session, request) }
     }
 
     private static func call(
-        _ key: [UInt8], _ user: String, _ session: OpaquePointer, _ request: SignRequest
+        _ key: UnsafeBufferPointer<UInt8>, _ user: String, _ session: OpaquePointer,
+        _ request: SignRequest
     ) -> Int32 {
         var slot: UnsafeMutableRawPointer? = unsafe Unmanaged.passUnretained(request).toOpaque()
         return unsafe libssh2_userauth_publickey(
-            session, user, key, key.count,
+            session, user, key.baseAddress, key.count,
             { _, signature, length, data, count, slot in
                 guard let context = unsafe slot?.pointee, let data = unsafe data else { return -1 }
                 let request = unsafe Unmanaged<SignRequest>.fromOpaque(context)

@@ -63,8 +63,9 @@ final class SSHSession: ChannelSession {
         let address = "\(endpoint.host):\(endpoint.port)"
         try await HandshakeLimiter.shared.acquire(address, io, until: deadline)
         defer { HandshakeLimiter.shared.release(address) }
+        let certificate = try await hostCertificate(for: policy, until: deadline)
         try await openTransport(until: deadline)
-        try await handshake(policy, until: deadline)
+        try await handshake(policy, certificate, until: deadline)
         let list = try await CredentialList.gather(for: endpoint, io, until: deadline)
         try await authenticate(with: list, until: deadline)
     }
@@ -86,26 +87,20 @@ final class SSHSession: ChannelSession {
             let link = unsafe JumpLink(parent: parent, channel: channel.raw)
             unsafe link.install(on: session)
             self.link = link
-        } else if let command = endpoint.proxyCommand {
-            do {
-                (socket, proxy) = try ConnectionProcess.proxy(command)
-            } catch {
-                throw SSHError(
-                    .connectFailed, host: endpoint.label, operation: "start the ProxyCommand",
-                    "\(endpoint.label): the ProxyCommand cannot be started",
-                    remedy: "check this machine's limits on processes and files", cause: error)
-            }
+        } else if endpoint.proxyCommand != nil {
+            (socket, proxy) = try endpoint.startProxy()
         } else {
             socket = try await TCPSocket.connect(to: endpoint, io, until: deadline)
         }
     }
 
     private func handshake(
-        _ policy: HostKeyPolicy, until deadline: ContinuousClock.Instant
+        _ policy: HostKeyPolicy, _ certificate: HostKeyPolicy.CertificateFinding,
+        until deadline: ContinuousClock.Instant
     ) async throws {
         let operation = "agree on keys with the host"
         let session = unsafe try pointer(operation)
-        unsafe try prefer(policy.algorithms, in: session)
+        unsafe try prefer(policy.algorithms(certificate), in: session)
         do {
             _ = try await call(operation, deadline) {
                 unsafe Int(libssh2_session_handshake(session, root.socket))
@@ -123,7 +118,7 @@ final class SSHSession: ChannelSession {
         }
         let blob = unsafe Array(UnsafeRawBufferPointer(start: bytes, count: length))
         let key = PublicKey(blob: blob)
-        switch try policy.check(key) {
+        switch try policy.check(key, certificate) {
         case .trusted: break
         case .warned(let text):
             isHostDoubtful = true
@@ -150,8 +145,10 @@ final class SSHSession: ChannelSession {
                 "\(endpoint.label): the ProxyCommand made no connection; \(account)",
                 remedy: "run it by hand: \(endpoint.proxyCommand ?? "")", cause: error.cause)
         }
-        if number == LIBSSH2_ERROR_KEX_FAILURE, parent == nil, proxy == nil,
-            let offer = try? await ServerOffer.read(from: endpoint, io, until: deadline),
+        // A jump host's session may have a call of the tunnel's in hand, and then takes no other.
+        if number == LIBSSH2_ERROR_KEX_FAILURE, parent == nil,
+            let offer = try? await ServerOffer.read(
+                from: endpoint, through: nil, io, until: deadline),
             let mismatch = unsafe offer.mismatch(with: raw)
         {
             text += ": \(mismatch.message)"

@@ -1,6 +1,5 @@
 // The server's first key exchange message, which is sent in clear: which algorithms it offers.
 import CLibSSH2
-import Glibc
 
 struct ServerOffer {
     let keyExchange: [String]
@@ -10,50 +9,20 @@ struct ServerOffer {
 
     /// Asks over a connection of its own.
     static func read(
-        from endpoint: SSHEndpoint, _ io: IOContext, until deadline: ContinuousClock.Instant
+        from endpoint: SSHEndpoint, through parent: SSHSession?, _ io: IOContext,
+        until deadline: ContinuousClock.Instant
     ) async throws -> ServerOffer {
-        let operation = "read the host's algorithms"
-        let socket = try await TCPSocket.connect(to: endpoint, io, until: deadline)
-        defer {
-            io.reactor.forget(socket: socket)
-            close(socket)
+        try await ClearConnection.with(endpoint, through: parent, io, until: deadline) {
+            try parse(try await $0.receive(type: message))
         }
-        let banner = Array("SSH-2.0-sluice\r\n".utf8)
-        _ = unsafe banner.withUnsafeBytes {
-            unsafe send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-        }
-        var bytes: [UInt8] = []
-        var block = [UInt8](repeating: 0, count: 16384)
-        while bytes.count < 1 << 18 {
-            if let offer = try parse(bytes) { return offer }
-            let count = unsafe recv(socket, &block, block.count, 0)
-            if count > 0 {
-                bytes += block[0..<count]
-            } else if count < 0, errno == EAGAIN {
-                try await io.wait(socket: socket, interest: .read, until: deadline, operation)
-            } else if count == 0 || errno != EINTR {
-                break
-            }
-        }
-        throw WireError()
     }
 
-    /// Nil while more is to come. Lines before the version line are allowed.
-    static func parse(_ bytes: [UInt8]) throws(WireError) -> ServerOffer? {
-        var rest = bytes[...]
-        while true {
-            guard let newline = rest.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-            let isVersion = rest.starts(with: Array("SSH-".utf8))
-            rest = rest[(newline + 1)...]
-            if isVersion { break }
-        }
-        guard rest.count >= 4 else { return nil }
-        var reader = WireReader(rest)
-        let length = Int(try reader.uint32())
-        guard length < 1 << 18 else { throw WireError() }
-        guard reader.rest.count >= length else { return nil }
-        _ = try reader.byte()
-        guard try reader.byte() == 20 else { throw WireError() }
+    /// SSH_MSG_KEXINIT.
+    static let message: UInt8 = 20
+
+    static func parse(_ packet: [UInt8]) throws(WireError) -> ServerOffer {
+        var reader = WireReader(packet)
+        guard try reader.byte() == message else { throw WireError() }
         _ = try reader.take(16)
         func list() throws(WireError) -> [String] {
             try reader.text().split(separator: ",").map(String.init)

@@ -1,3 +1,5 @@
+@testable import SluiceConfig
+
 /// Reads any bytes as a configuration, for a fuzzer: no input may crash the reader, hold it up, or
 /// make it take memory without a bound.
 ///
