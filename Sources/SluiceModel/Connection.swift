@@ -1,4 +1,4 @@
-/// How to reach a host and how to become another user there, as its variables say.
+/// How to reach a host, as its variables say.
 ///
 /// Nil means that nothing was said, so that an ssh_config file may decide. It is not stored
 /// anywhere: passwords are in it, unopened, and each names its variable.
@@ -15,24 +15,6 @@ package struct ConnectionSettings: Sendable, Hashable {
         case ask
     }
 
-    /// Privilege escalation.
-    package struct Become: Sendable, Hashable, Codable {
-        package var user: String
-        /// `sudo`, `su` or `doas`.
-        package var method: String
-        /// The program; by default that of the method's name.
-        package var exe: String
-        /// Already split into words.
-        package var flags: [String]
-
-        package init(user: String, method: String, exe: String, flags: [String]) {
-            self.user = user
-            self.method = method
-            self.exe = exe
-            self.flags = flags
-        }
-    }
-
     /// A name or an address; the inventory's name when no variable says otherwise.
     package var address: String
     package var port: Int?
@@ -47,11 +29,10 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var moreSSHArguments: [String] = []
     /// Another program than `ssh`, where that is used.
     package var sshProgram: String?
-    package var become: Become?
     /// Of the login.
     package var password: SecretVariable?
-    /// For sudo and its like; there also where `become` is nil, since a flag may ask for it.
-    package var becomePassword: SecretVariable?
+    /// For each method that may be used on the host, by whatever asks for it.
+    package var becomePasswords: [Become.Method: SecretVariable] = [:]
     /// Of the private key.
     package var keyPassphrase: SecretVariable?
 

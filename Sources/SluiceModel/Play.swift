@@ -117,7 +117,7 @@ package struct HostTarget: Sendable, Hashable, Codable {
 
 /// Privilege escalation, as in Ansible.
 package struct Become: Sendable, Hashable, Codable {
-    package enum Method: String, Sendable, Hashable, Codable { case sudo }
+    package enum Method: String, Sendable, Hashable, Codable, CaseIterable { case sudo, su, doas }
     package var method: Method = .sudo
     package var user: String = "root"
 

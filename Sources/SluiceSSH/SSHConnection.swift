@@ -13,14 +13,15 @@ package final class SSHConnection: Sendable {
     /// - Parameters:
     ///   - secrets: shared by all connections of a run; `nil` where nobody is to be asked.
     ///   - password: this host's own, where `secrets` has none for the whole run.
+    ///   - passphrase: of this host's key files; tried before anybody is asked.
     package init(
         _ endpoint: SSHEndpoint, interaction: SSHInteraction = SSHInteraction(),
-        secrets: SecretDesk? = nil, password: Secret? = nil
+        secrets: SecretDesk? = nil, password: Secret? = nil, passphrase: KeyPassphrase? = nil
     ) {
         self.endpoint = endpoint
-        commands = SessionLane(endpoint, interaction, secrets, password)
-        uploads = SessionLane(endpoint, interaction, secrets, password)
-        exchanges = SessionLane(endpoint, interaction, secrets, password)
+        commands = SessionLane(endpoint, interaction, secrets, password, passphrase)
+        uploads = SessionLane(endpoint, interaction, secrets, password, passphrase)
+        exchanges = SessionLane(endpoint, interaction, secrets, password, passphrase)
     }
 
     /// Connects and logs in, so that later operations find the connection open.

@@ -22,14 +22,15 @@ actor SessionLane {
 
     init(
         _ endpoint: SSHEndpoint, _ interaction: SSHInteraction, _ secrets: SecretDesk?,
-        _ password: Secret?
+        _ password: Secret?, _ passphrase: KeyPassphrase?
     ) {
         self.endpoint = endpoint
         self.interaction = interaction
         let reactor = IOReactor.next()
         self.reactor = reactor
         io = IOContext(
-            reactor: reactor, host: endpoint.label, secrets: secrets, password: password)
+            reactor: reactor, host: endpoint.label, secrets: secrets, password: password,
+            passphrase: passphrase, notice: interaction.notice)
     }
 
     func connect(until deadline: ContinuousClock.Instant) async throws {

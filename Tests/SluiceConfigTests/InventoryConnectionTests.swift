@@ -38,7 +38,6 @@ import Testing
         #expect(settings.user == "root")
         #expect(settings.identityFiles == ["~/.ssh/k7"])
         #expect(settings.connectTimeout == 5)
-        #expect(settings.become == nil)
     }
 
     @Test func understandsTheArgumentsOfSSH() throws {
@@ -61,20 +60,6 @@ import Testing
             ])
     }
 
-    @Test func become() throws {
-        let plain = try read(["ansible_become": .string("yes")]).settings.become
-        #expect(
-            plain == .init(user: "root", method: "sudo", exe: "sudo", flags: ["-H", "-S", "-n"]))
-        let full = try read([
-            "ansible_become": .bool(true), "ansible_become_method": .string("doas"),
-            "ansible_become_user": .string("app"), "ansible_become_exe": .string("/bin/doas"),
-            "ansible_become_flags": .string("-a 'b c'"),
-        ]).settings.become
-        #expect(
-            full == .init(user: "app", method: "doas", exe: "/bin/doas", flags: ["-a", "b c"]))
-        #expect(try read(["ansible_become": .bool(false)]).settings.become == nil)
-    }
-
     @Test(
         arguments: [
             (
@@ -94,15 +79,6 @@ import Testing
                 ["ansible_connection": .string("docker")],
                 "gw1.ansible_connection: the connection 'docker' is not supported: expected ssh"
             ),
-            (
-                ["ansible_become": .bool(true), "ansible_become_method": .string("sduo")],
-                "gw1.ansible_become_method: the method 'sduo' is not supported: expected sudo, su "
-                    + "or doas; did you mean sudo?"
-            ),
-            (
-                ["ansible_become": .string("maybe")],
-                "gw1.ansible_become: expected yes or no, found 'maybe'"
-            ),
         ])
     func refuses(_ variables: [String: Value], _ expected: String) {
         #expect(problems(variables) == [expected])
@@ -119,12 +95,14 @@ import Testing
     @Test func passwordsAreSecrets() throws {
         let reading = try read([
             "ansible_become_password": .string("hunter2"), "ansible_password": .string("hunter3"),
-            "ansible_ssh_pass": .string("hunter4"),
+            "ansible_ssh_pass": .string("hunter4"), "ansible_su_pass": .string("hunter6"),
             "ansible_private_key_passphrase": .string("hunter5"),
         ])
         let settings = reading.settings
-        #expect(try settings.becomePassword?.reveal() == "hunter2")
-        #expect(settings.becomePassword?.name == "gw1.ansible_become_password")
+        #expect(try settings.becomePasswords[.sudo]?.reveal() == "hunter2")
+        #expect(settings.becomePasswords[.sudo]?.name == "gw1.ansible_become_password")
+        #expect(try settings.becomePasswords[.su]?.reveal() == "hunter6")
+        #expect(settings.becomePasswords[.su]?.name == "gw1.ansible_su_pass")
         // Of several names the last that Ansible knows wins.
         #expect(try settings.password?.reveal() == "hunter4")
         #expect(settings.password?.name == "gw1.ansible_ssh_pass")

@@ -49,6 +49,21 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(60))
     }
 
+    /// Found by fuzzing: a range without hosts was looked at for each of the others' thirty millions.
+    @Test func anEmptyRangeAmongLargeOnes() async throws {
+        let start = ContinuousClock.now
+        let none = try await inventory(ini: "a\nh[11:600]x[11:60000]x[11:6]\n")
+        #expect(none.hosts == ["a"])
+        #expect(ContinuousClock.now - start < .seconds(60))
+        // Of what follows an empty range nothing is read, as in Ansible.
+        let unread = try await inventory(ini: "a\nh[5:3][no]\n")
+        #expect(unread.hosts == ["a"])
+        try await InventoryFixture.with(["hosts.ini": "h[1:3][no][5:3]\n"]) { fixture in
+            let problems = try await fixture.problems(["hosts.ini"])
+            #expect(problems.count == 1)
+        }
+    }
+
     @Test func providesItsOwnVariables() async throws {
         let files = ["inv/hosts.ini": "[web]\nw1.example.net groups=x\n[dc:children]\nweb\n"]
         try await InventoryFixture.with(files) { fixture in

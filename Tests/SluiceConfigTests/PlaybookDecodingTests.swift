@@ -199,6 +199,7 @@ struct PlaybookDecodingTests {
             ("drain: { wait: 0s }", "5:18", "shorter than the drain window"),
             ("readmit: 1s", "5:12", "shorter than the readmission window"),
             ("become_user: x", "5:16", "only with become"),
+            ("become_method: su", "5:18", "only with become"),
             ("service: { name: gw, port: 80, manager: systemd, start: x }", "2:59", "not used"),
             (
                 "service: { name: gw, address: 127.0.0.1, port: 80, manager: systemd }", "2:33",

@@ -120,7 +120,9 @@ struct PlaybookReferenceTests {
         let excluded = ["run": "shell", "shell": "run"][row.key.name]
         var base = Self.base
         // These say something only beside another key.
-        if row.path == ["become_user"] { base = setting(base, ["become"], to: true) }
+        if [["become_user"], ["become_method"]].contains(row.path) {
+            base = setting(base, ["become"], to: true)
+        }
         if row.key.name == "delay" {
             base = setting(base, row.path.dropLast() + ["retries"], to: 1)
         }

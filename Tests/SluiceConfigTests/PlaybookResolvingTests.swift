@@ -330,6 +330,7 @@ struct PlaybookResolvingTests {
         var variables: [String: Value]
         var flag: Bool
         var user: String?
+        var method = Become.Method.sudo
     }
 
     @Test(
@@ -351,6 +352,26 @@ struct PlaybookResolvingTests {
                 play: ["become: true", "become_user: dep"],
                 variables: ["ansible_become_user": "{{ who }}", "who": "ops"], flag: false,
                 user: "ops"),
+            Escalation(
+                play: ["become: true", "become_method: su"], variables: [:], flag: false,
+                user: "root", method: .su),
+            Escalation(
+                play: ["become: true", "become_method: su"],
+                variables: ["ansible_become_method": "{{ how }}", "how": "community.general.doas"],
+                flag: false, user: "root", method: .doas),
+            Escalation(
+                play: ["become_method: su"], variables: [:], flag: true, user: "root", method: .su),
+            Escalation(
+                play: [],
+                variables: ["ansible_become": 1, "ansible_become_method": "ansible.builtin.su"],
+                flag: false, user: "root", method: .su),
+            Escalation(
+                play: ["become: true", "become_user: a", "become_method: \"{{ how }}\""],
+                variables: [
+                    "how": "doas", "ansible_become_user": "b", "ansible_doas_user": "c",
+                    "ansible_su_user": "d", "ansible_become_method": "",
+                ],
+                flag: false, user: "c", method: .doas),
         ])
     func become(_ case: Escalation) throws {
         var text = PlaybookFixture.text()
@@ -359,5 +380,52 @@ struct PlaybookResolvingTests {
             "gw", `case`.variables, become: `case`.flag ? Become() : nil)
         let play = try PlaybookFixture.resolve(text, PlayInputs(hosts: [host])).play
         #expect(play.hosts[0].target.become?.user == `case`.user)
+        #expect(play.hosts[0].target.become?.method ?? .sudo == `case`.method)
+    }
+
+    @Test(
+        "What the variables of become may not say",
+        arguments: [
+            (
+                ["ansible_become_method": "sduo"] as [String: Value], "ansible_become_method",
+                "the method 'sduo' is not supported: expected sudo, su or doas; did you mean sudo?"
+            ),
+            (["ansible_become": "maybe"], "ansible_become", "expected yes or no, found 'maybe'"),
+            (
+                ["ansible_become_user": .vault("$ANSIBLE_VAULT;1.1;AES256\n31")],
+                "ansible_become_user",
+                "the value is encrypted by ansible-vault: it would be stored in the plan and shown"
+            ),
+        ])
+    func becomeProblems(
+        _ variables: [String: Value], _ name: String, _ message: String
+    ) throws {
+        let host = PlaybookFixture.host("gw", variables, become: Become())
+        let problems = PlaybookFixture.problems(
+            PlaybookFixture.text(), PlayInputs(hosts: [host]))
+        #expect(problems.map(\.keyPath) == ["gw.\(name)"])
+        #expect(problems.map(\.message) == [message])
+    }
+
+    @Test("What become's variables say and is not done is warned of, whoever asks for become")
+    func becomeNotes() throws {
+        let text = PlaybookFixture.text("become: true")
+        func warnings(_ variables: [String: Value]) throws -> [String] {
+            let host = PlaybookFixture.host("gw", variables)
+            return try PlaybookFixture.resolve(text, PlayInputs(hosts: [host])).warnings
+                .map(\.message)
+        }
+        #expect(try warnings(["ansible_become_flags": "-H -S -n"]) == [])
+        #expect(try warnings(["ansible_su_exe": "/bin/su", "ansible_su_flags": "-l"]) == [])
+        let all = try warnings([
+            "ansible_become_method": "su", "ansible_su_exe": "/opt/su",
+            "ansible_become_exe": "/opt/sudo", "ansible_become_flags": "-l",
+        ])
+        #expect(
+            all == [
+                "gw: ansible_become_flags is not used: '-l'; what runs is su -s /bin/sh -c ... -- "
+                    + "root",
+                "gw: ansible_su_exe is not used: '/opt/su'; su is what the host's PATH has",
+            ])
     }
 }

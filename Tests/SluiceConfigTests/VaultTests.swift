@@ -231,8 +231,8 @@ struct RecordedVault: Sendable, CustomTestStringConvertible {
         let error = #expect(throws: ConfigurationError.self) { try settings.password?.reveal() }
         #expect(
             error?.message.contains("h.ansible_password: the value looks as if encrypted") == true)
-        #expect(try settings.becomePassword?.reveal() == "text")
-        #expect(settings.becomePassword?.name == "h.ansible_become_password")
+        #expect(try settings.becomePasswords[.doas]?.reveal() == "text")
+        #expect(settings.becomePasswords[.doas]?.name == "h.ansible_become_password")
         #expect(settings.user == "me")
     }
 

@@ -188,6 +188,23 @@ import Testing
         }
     }
 
+    @Test func otherMethodsThanSudo() {
+        let doas = Sample.commands(become: Become(method: .doas, user: "app")).findRelease().script
+        #expect(
+            doas == "doas -n -u app -- sh -c "
+                + Shell.quote(Sample.commands().findRelease().script))
+        let change = Sample.commands(become: Become(method: .doas)).preparePush().script
+        #expect(change.hasPrefix("doas -n -u root -- env SLUICE_TOKEN=\"$SLUICE_TOKEN\" "))
+        let su = Sample.commands(become: Become(method: .su, user: "it's")).preparePush().script
+        let settled =
+            "export PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\" USER='it'\\''s' "
+            + "LOGNAME='it'\\''s'\n"
+        #expect(
+            su == "su -s /bin/sh -c "
+                + Shell.quote(settled + Sample.commands().preparePush().script)
+                + " -- 'it'\\''s'")
+    }
+
     @Test func everyChangeButTheLocksOwnIsGuarded() {
         for control in ServiceSpec.ServiceControl.allCases {
             let commands = Sample.commands(control: control)

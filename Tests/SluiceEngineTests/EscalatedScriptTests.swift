@@ -4,7 +4,7 @@ import Testing
 
 @testable import SluiceEngine
 
-/// The script for a `sudo` that wants a password, in a shell, with a stand-in for `sudo`.
+/// The script for a `sudo` or `su` that wants a password, in a shell, with a stand-in for it.
 @Suite struct EscalatedScriptTests {
     private static let password = "it's $HOME `x` \\n 'q'"
 
@@ -30,25 +30,43 @@ import Testing
         exec "$@"
         """
 
+    /// As `su`: one try, and its prompt where its errors go. `ASKS` is for which calls: the one that
+    /// only tries, the other, or both.
+    private static let su = """
+        #!/bin/sh
+        [ "$1 $2 $3 $5 $6" = "-s /bin/sh -c -- app" ] || exit 9
+        kind=run
+        [ "$4" != : ] || kind=try
+        echo "call $LC_ALL" >>"$CALLS"
+        case " $ASKS " in *" $kind "*)
+            printf 'Password: ' >&2
+            IFS= read -r line
+            [ "$line" = "$PASSWORD" ] || { echo 'su: Authentication failure' >&2; exit 1; } ;;
+        esac
+        exec sh -c "$4"
+        """
+
     private func run(
-        _ script: String, asks: String, input: String
-    ) throws -> (status: Int32, output: String, calls: String) {
+        _ script: String, asks: String, input: String, program: String = "sudo"
+    ) throws -> (status: Int32, output: String, calls: String, errors: String) {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("sluice-sudo-\(UUID().uuidString)")
         try FileManager.default.createDirectory(
             at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
-        let sudo = directory.appendingPathComponent("sudo")
-        try Self.sudo.write(to: sudo, atomically: true, encoding: .utf8)
+        let stand = directory.appendingPathComponent(program)
+        try (program == "su" ? Self.su : Self.sudo).write(
+            to: stand, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes(
-            [.posixPermissions: 0o755], ofItemAtPath: sudo.path)
+            [.posixPermissions: 0o755], ofItemAtPath: stand.path)
         let file = directory.appendingPathComponent("input")
         try input.write(to: file, atomically: true, encoding: .utf8)
         // A file that was just written is busy while a child that another test has just forked
         // still has it open: the shell says 126 then, and its `sudo` has not run.
         let calls = directory.appendingPathComponent("calls").path
         let wait =
-            "until sudo -S -p '' true 2>/dev/null; [ $? != 126 ]; do :; done; : >'\(calls)'\n"
+            "until \(program) -S -p '' true 2>/dev/null </dev/null; [ $? != 126 ]; do :; done; "
+            + ": >'\(calls)'\n"
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", wait + script]
@@ -60,14 +78,17 @@ import Testing
         process.standardInput = try FileHandle(forReadingFrom: file)
         let output = Pipe()
         process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
+        let errors = directory.appendingPathComponent("errors")
+        try Data().write(to: errors)
+        process.standardError = try FileHandle(forWritingTo: errors)
         try process.run()
         let text = String(
             decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         return (
             process.terminationStatus, text,
-            try String(contentsOfFile: calls, encoding: .utf8)
+            try String(contentsOfFile: calls, encoding: .utf8),
+            try String(contentsOf: errors, encoding: .utf8)
         )
     }
 
@@ -80,18 +101,64 @@ import Testing
             purpose: "test", isGuarded: false)
         let script = "export SLUICE_ROLLOUT=r\n" + command.script
         let good = try run(
-            EscalatedScript.with(Self.password, script), asks: asks, input: "a\nb\n")
+            EscalatedScript.with(Self.password, script, for: Become()), asks: asks, input: "a\nb\n")
         #expect(good.status == 5)
         #expect(good.output == "token=7\na\nb\n")
         guard asks.contains("sh") else { return }
-        let wrong = try run(EscalatedScript.with("other", script), asks: asks, input: "a\n")
-        #expect(wrong.status == 1)
+        let wrong = try run(
+            EscalatedScript.with("other", script, for: Become()), asks: asks, input: "a\n")
+        #expect(wrong.status == Int32(ScriptStatus.escalationRefused))
         #expect(wrong.output == "")
         // One wrong line, and the end of the input.
         #expect(wrong.calls == "call\ntry\ntry\n")
     }
 
+    private func suScript(_ text: String, password: String?) -> String {
+        let become = Become(method: .su, user: "app")
+        return EscalatedScript.with(
+            password, "export SLUICE_TOKEN\n" + become.script(text, keeping: []), for: become)
+    }
+
+    /// Whether `su` asks both times, never, or only one of them.
+    @Test(arguments: ["try run", "", "try", "run"])
+    func suLeavesTheScriptItsInputStatusAndErrors(asks: String) throws {
+        let text = "echo token=$SLUICE_TOKEN $USER; cat; echo words >&2; exit 5"
+        let good = try run(
+            suScript(text, password: Self.password), asks: asks, input: "a\nb\n", program: "su")
+        #expect(good.status == 5)
+        #expect(good.output == "token=7 app\na\nb\n")
+        #expect(good.errors == "words\n")
+        // Only what tries, and runs nothing, speaks English.
+        #expect(good.calls == "call C\ncall \n")
+        guard asks.contains("try") else { return }
+        for (password, words) in [("other", "that was given"), (nil, "none was given")] {
+            let wrong = try run(
+                suScript(text, password: password), asks: asks, input: "\(Self.password)\nb\n",
+                program: "su")
+            #expect(wrong.status == Int32(ScriptStatus.escalationRefused))
+            #expect(wrong.output == "" && wrong.calls == "call C\n")
+            #expect(wrong.errors.hasPrefix("su: Authentication failure\nsu "), "\(wrong)")
+            #expect(wrong.errors.contains(words), "\(wrong)")
+        }
+    }
+
+    @Test func suWithoutAPasswordLeavesTheInputAlone() throws {
+        let result = try run(
+            suScript("cat; exit 3", password: nil), asks: "", input: "a\nb\n", program: "su")
+        #expect(result.status == 3)
+        #expect(result.output == "a\nb\n" && result.errors == "")
+    }
+
+    @Test func doasGetsNoPassword() {
+        let become = Become(method: .doas, user: "app")
+        let script = become.script("true", keeping: ["A"])
+        #expect(script == "doas -n -u app -- env A=\"$A\" sh -c true")
+        #expect(EscalatedScript.with("p", script, for: become) == script)
+    }
+
     @Test func otherScriptsStayAsTheyAre() {
-        #expect(EscalatedScript.with("p", "echo sudo -n x\ntrue") == "echo sudo -n x\ntrue")
+        #expect(
+            EscalatedScript.with("p", "echo sudo -n x\ntrue", for: Become())
+                == "echo sudo -n x\ntrue")
     }
 }

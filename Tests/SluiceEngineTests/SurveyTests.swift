@@ -195,6 +195,19 @@ import Testing
         #expect(become.message.contains("app"))
         #expect(SurveyReading.failed(spec, status: 2, message: "x").code == "survey-failed")
         for problem in [plain, become] { #expect(!problem.remedy.isEmpty) }
+
+        let refused = ScriptStatus.escalationRefused
+        spec.target.become = Become(method: .su, user: "app")
+        let su = SurveyReading.failed(spec, status: refused, message: "su: Authentication failure")
+        #expect(su.code == "become-failed")
+        #expect(su.remedy.contains("the password of app"))
+        #expect(SurveyReading.failed(spec, status: 1, message: "sum: x").code == "survey-failed")
+        spec.target.become = Become(method: .doas, user: "app")
+        spec.target.user = "deploy"
+        let doas = SurveyReading.failed(
+            spec, status: 1, message: "doas: Authentication required")
+        #expect(doas.code == "become-failed")
+        #expect(doas.remedy.contains("'permit nopass deploy as app'"))
     }
 }
 

@@ -70,6 +70,49 @@ extension LiveTests {
             #expect(person.asked.count == 2)
         }
 
+        /// The passphrase of `ansible_ssh_private_key_passphrase`, right, wrong, and on the way.
+        @Test func aGivenPassphraseOpensTheKeyFile() async throws {
+            let server = try SSHServer()
+            let path = server.directory + "/key"
+            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try server.authorize(path + ".pub")
+            func logIn(
+                _ endpoint: SSHEndpoint, _ passphrase: String, _ person: ScriptedPerson?
+            ) async throws -> [String] {
+                let notices = Notices()
+                let connection = SSHConnection(
+                    endpoint,
+                    interaction: SSHInteraction(notice: notices.add),
+                    secrets: SecretDesk(prompting: person),
+                    passphrase: KeyPassphrase(Secret(passphrase), source: "a_variable"))
+                do {
+                    try await connection.connect(deadline: .generous)
+                    await connection.close()
+                } catch {
+                    await connection.close()
+                    throw error
+                }
+                return notices.texts
+            }
+            let endpoint = server.endpoint(keyFiles: [path])
+            #expect(try await logIn(endpoint, "sesame", nil) == [])
+            let person = ScriptedPerson(["sesame"])
+            let notices = try await logIn(endpoint, "hunter2", person)
+            #expect(notices == ["a_variable does not open \(path)"])
+            #expect(person.asked == ["passphrase 1"])
+            let error = try await sshError { try await logIn(endpoint, "hunter2", nil) }
+            #expect(error.message.contains("\(path): a_variable does not open it"), "\(error)")
+            #expect(!"\(error)".contains("hunter2"))
+
+            // It is this host's, and not one's on the way to it.
+            let jump = try SSHServer()
+            try jump.authorize(path + ".pub")
+            var behind = server.endpoint()
+            behind.jumps = [jump.endpoint(keyFiles: [path])]
+            let closed = try await sshError { try await logIn(behind, "sesame", nil) }
+            #expect(closed.message.contains("is protected by a passphrase"), "\(closed)")
+        }
+
         @Test func aStrangersKeyNeedsNoPassphrase() async throws {
             let server = try SSHServer()
             let path = server.directory + "/key"

@@ -66,10 +66,11 @@ final class SSHServer {
 
     /// - Parameters:
     ///   - trustsAuthority: that a user certificate of the key `authority` lets in.
+    ///   - system: Whose users and rules the server and all that it starts have.
     ///   - prepare: Gets the directory, with the host's keys in it; returns more lines for sshd.
     init(
         hostKeys: [String] = ["ed25519"], options: [String] = [], trustsAuthority: Bool = false,
-        prepare: (String) throws -> [String] = { _ in [] }
+        system: PrivateSystem? = nil, prepare: (String) throws -> [String] = { _ in [] }
     ) throws {
         directory = try Self.temporaryDirectory()
         try Self.key("ed25519", at: directory + "/client")
@@ -101,7 +102,8 @@ final class SSHServer {
             toFile: configuration, atomically: true, encoding: .utf8)
         // sshd as root wants its empty directory.
         if geteuid() == 0 { unsafe mkdir("/run/sshd", 0o755) }
-        (child, port) = try Self.start(configuration, log: directory + "/log")
+        (child, port) = try Self.start(
+            configuration, log: directory + "/log", within: system?.entry ?? [])
         var known = ""
         for type in hostKeys {
             known +=
@@ -113,13 +115,13 @@ final class SSHServer {
 
     /// Starts sshd on a free port; on another where somebody has taken it meanwhile.
     private static func start(
-        _ configuration: String, log: String
+        _ configuration: String, log: String, within entry: [String]
     ) throws -> (Child, port: Int) {
         let limit = ContinuousClock.now + .seconds(20)
         while true {
             let port = try freePort()
             let child = try Child(
-                ["/usr/sbin/sshd", "-D", "-f", configuration, "-p", "\(port)", "-E", log])
+                entry + ["/usr/sbin/sshd", "-D", "-f", configuration, "-p", "\(port)", "-E", log])
             var text = ""
             while !text.contains("Cannot bind any address") {
                 text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""

@@ -50,6 +50,15 @@ final class ScriptedPerson: SecretPrompting {
     }
 }
 
+/// Keeps what people were told.
+final class Notices: Sendable {
+    private let state = Mutex<[String]>([])
+
+    var texts: [String] { state.withLock { $0 } }
+
+    @Sendable func add(_ text: String) { state.withLock { $0.append(text) } }
+}
+
 /// Holds whoever comes until it is opened.
 final class Gate: Sendable {
     private let (stream, continuation) = AsyncStream.makeStream(of: Void.self)

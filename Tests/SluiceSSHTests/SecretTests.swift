@@ -48,6 +48,44 @@ import Testing
         #expect(silent.asked == ["passphrase 1"])
     }
 
+    /// A passphrase that came with the inventory: nobody is asked, and 200 hosts cost one derivation.
+    @Test func aGivenPassphraseIsTriedFirst() async throws {
+        let file = try sealedKey(passphrase: "correct")
+        let person = ScriptedPerson(["correct"])
+        let desk = SecretDesk(prompting: person)
+        let notices = Notices()
+        @Sendable func key(_ passphrase: String, of desk: SecretDesk) async throws -> PublicKey? {
+            try await desk.key(
+                of: file, with: KeyPassphrase(Secret(passphrase), source: "a_variable"),
+                notice: notices.add)?.publicKey()
+        }
+        let keys = try await withThrowingTaskGroup(of: PublicKey?.self) { group in
+            for _ in 0..<200 { group.addTask { try await key("correct", of: desk) } }
+            return try await group.reduce(into: Set<PublicKey?>()) { $0.insert($1) }
+        }
+        #expect(keys.count == 1 && keys.first != .some(nil))
+        // Open now, whatever another host has.
+        let other = try await key("wrong", of: desk)
+        #expect(other == keys.first)
+        #expect(person.asked == [] && notices.texts == [])
+
+        // A wrong one is said once, and then the person is asked.
+        let asking = SecretDesk(prompting: person)
+        for _ in 0..<3 {
+            let found = try await key("wrong", of: asking)
+            #expect(found == keys.first)
+        }
+        #expect(person.asked == ["passphrase 1"])
+        #expect(notices.texts == ["a_variable does not open \(file.path)"])
+
+        // Where nobody is there, another host's may still open it.
+        let alone = SecretDesk(prompting: nil)
+        let wrong = try await key("wrong", of: alone)
+        let right = try await key("correct", of: alone)
+        #expect(wrong == nil && right == keys.first)
+        #expect(notices.texts.count == 1)
+    }
+
     @Test func cancellationEndsTheQuestion() async throws {
         let file = try sealedKey(passphrase: "correct")
         let gate = Gate()

@@ -63,7 +63,7 @@ extension UnmeasuredTests.CommandLineTests {
         let inventory = """
             gw1 ansible_become_exe=/opt/sudo
             gw2 ansible_become_flags='-n -E'
-            gw3 ansible_become_flags='-H -S -n'
+            gw3 ansible_become_method=su ansible_su_user=app
             gw4 ansible_ssh_extra_args='-i /keys/second -o IdentityFile=/keys/third'
             [gateway:vars]
             ansible_become=true
@@ -78,6 +78,7 @@ extension UnmeasuredTests.CommandLineTests {
             #expect(warning("gw1: ansible_become_exe", "/opt/sudo"), "\(plan.warnings)")
             #expect(warning("gw2: ansible_become_flags", "-n -E"), "\(plan.warnings)")
             #expect(plan.warnings.count == 2, "\(plan.warnings)")
+            #expect(try plan.target("gw3").become == .init(method: "su", user: "app"))
             // As ssh: all of them, but a file that `-i` names and that is not there.
             #expect(try plan.target("gw4").ssh?.keyFiles == ["/keys/first", "/keys/third"])
         }

@@ -39,6 +39,36 @@ extension UnmeasuredTests {
             }
         }
 
+        /// Nobody is asked, and it is nowhere to be read afterwards.
+        @Test(.timeLimit(.minutes(10))) func thePassphraseOfTheInventory() async throws {
+            try await withFleet(.quick(nodes: 2)) { fleet in
+                try await protectKey(of: fleet)
+                let plan = fleet.directory + "/plan.json"
+                func planning(_ passphrase: String) async throws -> SluiceProgram.Outcome {
+                    try await SluiceProgram.run(
+                        ["plan", "--out", plan, "-e", "ansible_ssh_private_key_passphrase={{ p }}"]
+                            + ["-e", "p=\(passphrase)"] + fleet.inputs + fleet.state,
+                        environment: ["SSH_ASKPASS_REQUIRE": "never", "SSH_AUTH_SOCK": ""])
+                }
+                let good = try await planning(Self.passphrase)
+                #expect(good.status == 0, "\(good)")
+                #expect(!good.text.contains(Self.passphrase))
+                let saved = try await shell(
+                    "grep -rlF '\(Self.passphrase)' '\(fleet.directory)' || :")
+                #expect(saved == "")
+                #expect(FileManager.default.fileExists(atPath: plan))
+
+                let wrong = try await planning("hunter2-secret")
+                #expect(wrong.status != 0, "\(wrong)")
+                // Lines are as wide as a terminal.
+                let words = wrong.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+                #expect(
+                    words.contains("ansible_ssh_private_key_passphrase does not open it"),
+                    "\(wrong)")
+                #expect(!wrong.text.contains("hunter2"), "\(wrong)")
+            }
+        }
+
         @Test(.timeLimit(.minutes(10))) func controlCInAQuestion() async throws {
             try await withFleet(.quick(nodes: 1)) { fleet in
                 try await protectKey(of: fleet)

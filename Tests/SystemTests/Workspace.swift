@@ -90,7 +90,9 @@ struct OfflinePlan: Decodable {
         var knownHostsFiles: [String]
         var jumps: [Target]
         var ssh: SSH?
+        var become: Become?
     }
+    struct Become: Decodable, Equatable { var method, user: String }
     struct SSH: Decodable { var keyFiles: [String]? }
     struct Release: Decodable {
         var id: String

@@ -1,7 +1,7 @@
 package import SluiceModel
 
-/// Reads `ansible_host`, `ansible_user`, `ansible_ssh_common_args`, `ansible_become` and their
-/// kin from the variables of one host.
+/// Reads `ansible_host`, `ansible_user`, `ansible_ssh_common_args` and their kin, and the passwords,
+/// from the variables of one host.
 package struct ConnectionVariables {
     package struct Reading: Sendable, Hashable {
         package var settings: ConnectionSettings
@@ -141,8 +141,10 @@ package struct ConnectionVariables {
         settings.user = first("ansible_ssh_user", "ansible_user")?.value.text
         settings.password = secret(
             "ansible_ssh_password", "ansible_ssh_pass", "ansible_password")
-        settings.becomePassword = secret(
-            "ansible_sudo_pass", "ansible_become_pass", "ansible_become_password")
+        for method in Become.Method.allCases {
+            settings.becomePasswords[method] = secret(
+                "ansible_\(method.rawValue)_pass", "ansible_become_pass", "ansible_become_password")
+        }
         settings.keyPassphrase = secret(
             "ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase")
         if let file = first("ansible_ssh_private_key_file", "ansible_private_key_file") {
@@ -159,7 +161,6 @@ package struct ConnectionVariables {
         settings.moreSSHArguments =
             words("ansible_ssh_common_args") + words("ansible_ssh_extra_args")
         settings.sshProgram = first("ansible_ssh_executable")?.value.text
-        if flag(first("ansible_become")) == true { settings.become = become() }
         return settings
     }
 
@@ -173,31 +174,6 @@ package struct ConnectionVariables {
                     "remove the variable, or leave the host out with --limit '!\(host)'")
             }
         }
-    }
-
-    private mutating func become() -> ConnectionSettings.Become? {
-        let method = first("ansible_become_method")?.value.text ?? "sudo"
-        let defaults = ["sudo": ["-H", "-S", "-n"], "su": [], "doas": []]
-        let short = method.split(separator: ".").last.map(String.init) ?? method
-        guard let defaultFlags = defaults[short] else {
-            let guess = nearest(short, in: defaults.keys.sorted()).map { "; did you mean \($0)?" }
-            problem(
-                "ansible_become_method",
-                "the method '\(method)' is not supported: expected sudo, su or doas\(guess ?? "")",
-                "use sudo where you can")
-            return nil
-        }
-        var flags = defaultFlags
-        if let written = first("ansible_become_flags") {
-            do {
-                flags = try ShellWords.split(written.value.text, comments: false).map(\.text)
-            } catch {
-                problem(written.name, error.message, error.remedy)
-            }
-        }
-        return ConnectionSettings.Become(
-            user: first("ansible_become_user")?.value.text ?? "root", method: short,
-            exe: first("ansible_become_exe")?.value.text ?? short, flags: flags)
     }
 
     /// Arguments of ssh, which its own configuration's reader understands.

@@ -8,24 +8,34 @@ enum HostRange {
     static let limit = 65_536
 
     /// A text without brackets stands for itself; several ranges give their product, the last one
-    /// running fastest. An empty range such as `[5:3]` gives no host.
+    /// running fastest. An empty range such as `[5:3]` gives no host, and what follows is not read.
     static func expand(_ text: String) throws(Failure) -> [String] {
         guard text.contains("[") else { return [text] }
-        guard !text.contains("|"), let open = text.firstIndex(of: "["),
-            let close = text.firstIndex(of: "]"),
-            open < close
-        else { throw Failure(message: "'\(text)' is no host: a [ without its ]") }
-        let head = text[..<open]
-        let tail = text[text.index(after: close)...]
-        let range = String(text[text.index(after: open)..<close])
-        var hosts: [String] = []
-        for middle in try values(range) {
-            hosts += try expand(head + middle + tail)
-            guard hosts.count <= limit else {
-                throw Failure(message: "'\(text)' stands for more than \(limit) hosts")
-            }
+        guard !text.contains("|") else { throw unclosed(text) }
+        // What stands before each range, and what the range stands for.
+        var parts: [(head: Substring, values: [String])] = []
+        var rest = text[...]
+        var count = 1
+        while let open = rest.firstIndex(of: "[") {
+            guard let close = rest.firstIndex(of: "]"), open < close else { throw unclosed(text) }
+            let values = try values(String(rest[rest.index(after: open)..<close]))
+            guard !values.isEmpty else { return [] }
+            count = min(count * values.count, limit + 1)
+            parts.append((rest[..<open], values))
+            rest = rest[rest.index(after: close)...]
         }
-        return hosts
+        guard count <= limit else {
+            throw Failure(message: "'\(text)' stands for more than \(limit) hosts")
+        }
+        var hosts = [""]
+        for (head, values) in parts {
+            hosts = hosts.flatMap { host in values.map { host + head + $0 } }
+        }
+        return hosts.map { $0 + rest }
+    }
+
+    private static func unclosed(_ text: String) -> Failure {
+        Failure(message: "'\(text)' is no host: a [ without its ]")
     }
 
     private static func values(_ range: String) throws(Failure) -> [String] {

@@ -212,8 +212,9 @@ struct PlayChecks {
                 play, "max_fail_percentage", "max_fail and max_fail_percentage exclude each other",
                 "keep one of them")
         }
-        if play.writes("become_user"), !play.writes("become") {
-            warn(play, "become_user", "has an effect only with become: true or ansible_become")
+        for key in ["become_method", "become_user"] where play.writes(key) && !play.writes("become")
+        {
+            warn(play, key, "has an effect only with become: true or ansible_become")
         }
         if case .percent(let share)? = (try? play.minAvailable()) ?? nil, share >= 100 {
             problem(

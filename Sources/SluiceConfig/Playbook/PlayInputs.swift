@@ -6,7 +6,7 @@ package struct PlayHost: Sendable, Hashable {
     package var name: String
     /// The inventory's variables for it, merged; strings may hold templates.
     package var variables: [String: Value]
-    /// How it is reached; `become` is what the inventory or a flag says.
+    /// How it is reached; `become` is what a flag says.
     package var connection: HostTarget
 
     package init(name: String, variables: [String: Value] = [:], connection: HostTarget) {

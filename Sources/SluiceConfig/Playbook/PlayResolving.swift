@@ -23,12 +23,15 @@ extension PlayTemplate {
 
         var rendered: [PlaySection] = []
         var escalations: [Become?] = []
+        var notes = HostNotes()
         for host in all {
             var problems: [ConfigurationProblem] = []
             let variables = variables(for: host, inputs, artifact: fileName)
             let section = render(variables, source: source, pattern, problems: &problems)
-            escalations.append(
-                section.become(host.connection.become, over: variables, problems: &problems))
+            var escalation = PlayEscalation(of: host, section, variables)
+            escalations.append(escalation.become())
+            problems += escalation.problems
+            for note in escalation.notes { notes.add(note, of: host.name) }
             var check = SchemaCheck()
             check.check(play: section.node)
             let checks = PlayChecks.run(on: section)
@@ -40,6 +43,7 @@ extension PlayTemplate {
         let batches = PlayChecks.run(
             on: rendered[0], hosts: inputs.hosts.count, peers: inputs.peers.count)
         tally.add(batches.problems, for: nil)
+        warnings.formUnion(notes.warnings)
         if let error = tally.error(of: all.count) { throw error }
 
         do {
@@ -121,7 +125,7 @@ extension PlayTemplate {
     /// Keys that say something about single hosts; all others are the same for the whole play.
     private static let perHost: Set<String> = [
         "service", "artifact", "health_check", "drain", "stop", "verify", "readmit", "soak",
-        "become", "become_user", "hooks", "vars",
+        "become", "become_method", "become_user", "hooks", "vars",
     ]
 
     private static func differences(
@@ -200,34 +204,6 @@ extension PlaySection {
             hooks: HostHooks(
                 before: try hooks("before_host"), after: try hooks("after_host"),
                 onFailure: try hooks("on_failure")))
-    }
-
-    /// As Ansible ranks it: the variables `ansible_become*`, then the play's keys, then what the
-    /// connection came with, which is what `-b` set.
-    fileprivate func become(
-        _ connection: Become?, over variables: TemplateVariables,
-        problems: inout [ConfigurationProblem]
-    ) -> Become? {
-        var written: [String: Value] = [:]
-        for name in ["ansible_become", "ansible_become_user"] {
-            do {
-                written[name] = try variables.value(of: name)
-            } catch {
-                problems.append(NodeRendering.problem(error, at: node.location, path: name))
-            }
-        }
-        let isOn =
-            written["ansible_become"].map(TemplateFilters.bool)
-            // A value that cannot be read is a problem already.
-            ?? (writes("become") ? (try? boolean("become")) == true : connection != nil)
-        guard isOn else { return nil }
-        var become = connection ?? Become()
-        if let user = written["ansible_become_user"] {
-            become.user = user.text
-        } else if writes("become_user"), let user = try? text("become_user") {
-            become.user = user
-        }
-        return become
     }
 }
 

@@ -56,7 +56,11 @@ enum PlaybookSchema {
                 + " check."),
         SchemaKey(
             "become", .boolean, .optional(default: "false"), example: "true",
-            "Run the commands on the host through sudo. `ansible_become` of the inventory wins."),
+            "Run the commands on the host as another user. `ansible_become` of the inventory wins."),
+        SchemaKey(
+            "become_method", .choice(Become.Method.allCases.map(\.rawValue)),
+            .optional(default: "sudo"), example: "su",
+            "By which program. `ansible_become_method` of the inventory wins."),
         SchemaKey(
             "become_user", .text(.any), .optional(default: "root"), example: "deploy",
             "As whom. `ansible_become_user` of the inventory wins."),

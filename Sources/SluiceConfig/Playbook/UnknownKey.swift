@@ -43,7 +43,6 @@ enum UnknownKey {
             "remote_user": connection + "ansible_user",
             "connection": "remove it: Sluice connects by SSH",
             "port": connection + "ansible_port; the service's port is service.port",
-            "become_method": "remove it: sudo is what Sluice uses",
             "become_flags": connection + "ansible_become_flags",
             "environment": "set it in the service's start command or unit, or in a hook's command",
             "vars_files": "pass the file with -e @FILE, or use group_vars/ beside the inventory",

@@ -27,12 +27,7 @@ package struct RemoteCommands: Sendable {
     ) -> RemoteCommand {
         var text = effect == .change && isGuarded ? guardLines + "\n" + script : script
         if let become = spec.target.become {
-            // Sudo drops the environment, and may not be asked to keep it.
-            let environment =
-                effect == .change
-                ? "env " + Self.environment.map { "\($0)=\"$\($0)\" " }.joined() : ""
-            text =
-                "sudo -n -u \(Shell.quote(become.user)) -- \(environment)sh -c \(Shell.quote(text))"
+            text = become.script(text, keeping: effect == .change ? Self.environment : [])
         }
         return RemoteCommand(
             role: role, effect: effect, script: text, deadline: deadline, purpose: purpose,

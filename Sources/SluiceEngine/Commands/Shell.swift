@@ -76,4 +76,6 @@ package enum ScriptStatus {
     package static let lockHeld = 47
     /// The host's dead-man timer has acted: nothing was done.
     package static let timerActed = 48
+    /// The script was not run at all: `sudo` or `su` did not let the login user become another.
+    package static let escalationRefused = 49
 }

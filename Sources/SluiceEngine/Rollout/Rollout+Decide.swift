@@ -335,6 +335,11 @@ extension CommandOutcome {
     var isUnreachable: Bool { if case .unreachable = self { true } else { false } }
 
     var remedy: String? {
-        if case .unreachable(_, let remedy, _) = self { remedy } else { nil }
+        switch self {
+        case .unreachable(_, let remedy, _): remedy
+        case .failed(ScriptStatus.escalationRefused, _):
+            "give the right password: \(Become.passwordPlaces)"
+        default: nil
+        }
     }
 }

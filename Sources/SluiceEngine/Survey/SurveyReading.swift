@@ -33,11 +33,11 @@ struct SurveyReading {
 
     static func failed(_ spec: HostSpec, status: Int, message: String) -> SurveyProblem {
         let host = spec.target.name
-        if let become = spec.target.become, message.contains("sudo") {
+        if let become = spec.target.become, become.hasFailed(status: status, message) {
             return SurveyProblem(
                 code: "become-failed", host: host,
                 message: "privilege escalation to \(become.user) failed: \(message)",
-                remedy: "allow sudo without a password for the login user, or turn become off")
+                remedy: become.remedy(for: message, login: spec.target.user))
         }
         return SurveyProblem(
             code: "survey-failed", host: host,

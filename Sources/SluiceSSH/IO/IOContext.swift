@@ -12,18 +12,28 @@ final class IOContext {
     let secrets: SecretDesk?
     /// For the host itself: its own, or the run's.
     let password: Secret?
+    private let passphrase: KeyPassphrase?
+    let notice: @Sendable (String) -> Void
     private(set) var isInterrupted = false
     private var current: UInt64?
     /// While a login goes on: the time of questions to persons before it began.
     private var askedBefore: Duration?
 
     init(
-        reactor: IOReactor, host: String, secrets: SecretDesk? = nil, password: Secret? = nil
+        reactor: IOReactor, host: String, secrets: SecretDesk? = nil, password: Secret? = nil,
+        passphrase: KeyPassphrase? = nil, notice: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.reactor = reactor
         self.host = host
         self.secrets = secrets
         self.password = secrets?.password ?? password
+        self.passphrase = passphrase
+        self.notice = notice
+    }
+
+    /// What was given for the key files of this host, not for those of one on the way to it.
+    func passphrase(for endpoint: SSHEndpoint) -> KeyPassphrase? {
+        endpoint.label == host ? passphrase : nil
     }
 
     /// Whether a password was given that is meant for this host, not for one on the way to it.

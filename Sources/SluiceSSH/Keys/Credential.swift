@@ -40,12 +40,14 @@ struct Credential: Sendable {
     ///
     /// Throws a ``CredentialProblem`` where the key cannot be had, and what agents throw.
     func sign(
-        _ data: [UInt8], _ io: IOContext, until deadline: ContinuousClock.Instant
+        _ data: [UInt8], _ io: IOContext, _ passphrase: KeyPassphrase?,
+        until deadline: ContinuousClock.Instant
     ) async throws -> [UInt8] {
         switch signer {
         case .file(let key): return try key.signature(for: data)
         case .sealed(let file):
-            return try await Self.open(file, io, until: deadline).signature(for: data)
+            return try await Self.open(file, io, passphrase, until: deadline)
+                .signature(for: data)
         case .agent(let agent, let identity):
             let flags = publicKey?.type == "ssh-rsa" ? AgentClient.signRSA512 : 0
             return try await agent.sign(data, with: identity, flags: flags, io, until: deadline)
@@ -54,21 +56,23 @@ struct Credential: Sendable {
 
     /// The public part, which for some protected files only the passphrase shows.
     func disclosed(
-        _ io: IOContext, until deadline: ContinuousClock.Instant
+        _ io: IOContext, _ passphrase: KeyPassphrase?, until deadline: ContinuousClock.Instant
     ) async throws -> PublicKey {
         if let publicKey { return publicKey }
         guard case .sealed(let file) = signer else { throw CredentialProblem("no public key") }
-        return try await Self.open(file, io, until: deadline).publicKey()
+        return try await Self.open(file, io, passphrase, until: deadline).publicKey()
     }
 
     private static func open(
-        _ file: SealedKey, _ io: IOContext, until deadline: ContinuousClock.Instant
+        _ file: SealedKey, _ io: IOContext, _ passphrase: KeyPassphrase?,
+        until deadline: ContinuousClock.Instant
     ) async throws -> PrivateKey {
         guard let secrets = io.secrets else { throw CredentialProblem.isProtected }
         let key: PrivateKey?
         do {
+            let notice = io.notice
             key = try await io.result("open a key file", until: deadline) {
-                try await secrets.key(of: file)
+                try await secrets.key(of: file, with: passphrase, notice: notice)
             }
         } catch let error as SSHError {
             throw error
@@ -78,8 +82,9 @@ struct Credential: Sendable {
             throw CredentialProblem("\(error)")
         }
         guard let key else {
-            throw secrets.canAsk
-                ? CredentialProblem("no passphrase opened it") : CredentialProblem.isProtected
+            if secrets.canAsk { throw CredentialProblem("no passphrase opened it") }
+            throw passphrase.map { CredentialProblem("\($0.source) does not open it") }
+                ?? CredentialProblem.isProtected
         }
         return key
     }

@@ -1,3 +1,15 @@
+/// The passphrase that was given for one host's key files.
+package struct KeyPassphrase: Sendable {
+    let secret: Secret
+    /// The name of the variable that it comes from.
+    let source: String
+
+    package init(_ secret: Secret, source: String) {
+        self.secret = secret
+        self.source = source
+    }
+}
+
 /// Where all connections of a run get their secrets: each question is asked once.
 ///
 /// A passphrase is asked for a key file once, and the key that it opens is kept for all hosts: the
@@ -18,12 +30,16 @@ package actor SecretDesk {
     nonisolated package let password: Secret?
     /// Whether persons are asked where there is no other way in, or the given password is wrong.
     nonisolated let asksForPasswords: Bool
+    /// By the digest of their files.
+    private var openKeys: [[UInt8]: PrivateKey] = [:]
+    /// Persons' answers.
     private var keys: [[UInt8]: SharedWork<PrivateKey?>] = [:]
     private var passwords: [Login: Secret] = [:]
     private var questions: [Login: SharedWork<Secret?>] = [:]
     /// By the line that a yes writes.
     private var trust: [String: SharedWork<Bool>] = [:]
     private var declined: Set<Login> = []
+    private var tries: [Attempt] = []
     private var isAsking = false
     private var line: [(id: Int, turn: AsyncStream<Void>.Continuation)] = []
     private var nextID = 0
@@ -46,7 +62,19 @@ package actor SecretDesk {
     ///
     /// Throws what is wrong with the file, what kept the question from being asked, and
     /// `CancellationError`.
-    func key(of file: SealedKey) async throws -> PrivateKey? {
+    ///
+    /// - Parameters:
+    ///   - given: tried before anybody is asked.
+    ///   - notice: told, once for a file, that it is wrong.
+    func key(
+        of file: SealedKey, with given: KeyPassphrase? = nil,
+        notice: @Sendable (String) -> Void = { _ in }
+    ) async throws -> PrivateKey? {
+        if let known = openKeys[file.identity] { return known }
+        if let given, let key = try await key(of: file, opened: given, notice) {
+            openKeys[file.identity] = key
+            return key
+        }
         while true {
             let work: SharedWork<PrivateKey?>
             if let known = keys[file.identity], !known.isAbandoned {
@@ -56,9 +84,53 @@ package actor SecretDesk {
                 keys[file.identity] = work
             }
             do {
-                return try await work.value()
+                let key = try await work.value()
+                openKeys[file.identity] = key
+                return key
             } catch is CancellationError where work.isAbandoned && !Task.isCancelled {
                 // The others left just when this one came.
+            }
+        }
+    }
+
+    /// A passphrase that was given for a file: the derivation is done once for all hosts.
+    private final class Attempt {
+        let identity: [UInt8]
+        let secret: Secret
+        let work: SharedWork<PrivateKey?>
+        var isTold = false
+
+        init(_ file: SealedKey, _ secret: Secret) {
+            identity = file.identity
+            self.secret = secret
+            work = SharedWork { try await file.open(with: secret) }
+        }
+    }
+
+    private func attempt(_ given: KeyPassphrase, _ file: SealedKey) -> Attempt {
+        let known = tries.firstIndex {
+            $0.identity == file.identity && $0.secret.content == given.secret.content
+        }
+        if let known, !tries[known].work.isAbandoned { return tries[known] }
+        let attempt = Attempt(file, given.secret)
+        if let known { tries[known] = attempt } else { tries.append(attempt) }
+        return attempt
+    }
+
+    private func key(
+        of file: SealedKey, opened given: KeyPassphrase, _ notice: @Sendable (String) -> Void
+    ) async throws -> PrivateKey? {
+        while true {
+            let attempt = attempt(given, file)
+            do {
+                let key = try await attempt.work.value()
+                if key == nil, !attempt.isTold, canAsk {
+                    attempt.isTold = true
+                    notice("\(given.source) does not open \(file.path)")
+                }
+                return key
+            } catch is CancellationError where attempt.work.isAbandoned && !Task.isCancelled {
+                // As above.
             }
         }
     }

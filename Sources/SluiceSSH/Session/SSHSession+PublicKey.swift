@@ -29,7 +29,8 @@ extension SSHSession {
         with credential: Credential, until deadline: ContinuousClock.Instant
     ) async throws -> KeyVerdict {
         let operation = "log in"
-        let publicKey = try await credential.disclosed(io, until: deadline)
+        let passphrase = io.passphrase(for: endpoint)
+        let publicKey = try await credential.disclosed(io, passphrase, until: deadline)
         let session = unsafe try pointer(operation)
         let request = SignRequest(
             correction: CertificateSignature(credential.certificate, user: endpoint.user))
@@ -41,7 +42,8 @@ extension SSHSession {
             case LIBSSH2_ERROR_EAGAIN:
                 if let data = request.data, request.signature == nil {
                     do {
-                        request.signature = try await credential.sign(data, io, until: deadline)
+                        request.signature = try await credential.sign(
+                            data, io, passphrase, until: deadline)
                     } catch {
                         request.isWithdrawn = true
                         if unsafe (try? pointer(operation)) != nil {

@@ -20,7 +20,7 @@ struct ScriptReading {
     init(_ script: String) {
         let quote = UInt8(ascii: "'")
         let bytes = Array(script.utf8)
-        guard script.hasPrefix("sudo ") else {
+        guard ["sudo ", "su ", "doas "].contains(where: script.hasPrefix) else {
             self.bytes = bytes
             return
         }

@@ -150,11 +150,10 @@ struct FleetLoader {
         let (all, chosen, unmatched) = try hosts(of: play)
         var warnings = self.warnings + unmatched
         var problems = HostProblems()
-        var notes = HostNotes()
         var hosts: [PlayHost] = []
         for name in all {
             do {
-                let (host, found) = try await playHost(name, of: play, &notes)
+                let (host, found) = try await playHost(name, of: play)
                 hosts.append(host)
                 warnings += found.filter { !warnings.contains($0) }
             } catch let error as ConfigurationError {
@@ -168,7 +167,7 @@ struct FleetLoader {
             peers: hosts.filter { !selected.contains($0.name) }, groups: inventory.groups,
             extraVars: extraVars, release: options.release, artifact: options.artifact,
             shuffleSeed: shuffleSeed)
-        return (inputs, warnings + notes.warnings)
+        return (inputs, warnings)
     }
 
     /// The play's hosts, those of them that `--limit` leaves, and a warning for each term that

@@ -4,9 +4,8 @@ import SluiceModel
 
 /// How the hosts of a play are reached: the inventory's variables first, then the flags.
 extension FleetLoader {
-    /// - Parameter notes: Gets what the inventory says about the host and Sluice can't do.
     func playHost(
-        _ name: String, of play: PlayTemplate, _ notes: inout HostNotes
+        _ name: String, of play: PlayTemplate
     ) async throws -> (PlayHost, [ConfigurationWarning]) {
         let variables = inventory.variables(for: name)
         let merged = play.mergedVariables(variables, extraVars: extraVars)
@@ -33,16 +32,9 @@ extension FleetLoader {
             variables: Self.argumentVariables(in: merged), places: places(of: name, in: merged))
         var (target, warnings) = try await ssh.target(way)
         target.ssh?.program = connection.sshProgram
+        // What the inventory and the play say about it comes later.
         target.become = options.connection.become ? Become() : nil
-        if let wanted = connection.become {
-            target.become = try become(wanted, of: name, &notes)
-        }
         secrets.hosts.add(connection, of: name)
-        if connection.keyPassphrase != nil {
-            notes.add(
-                "ansible_ssh_private_key_passphrase is not used: load the key into ssh-agent",
-                of: name)
-        }
         return (
             PlayHost(name: name, variables: variables, connection: target),
             reading.warnings + warnings
@@ -62,55 +54,6 @@ extension FleetLoader {
         return host.places.filter { name, _ in
             extraVars[name] == nil && host.variables[name] == merged[name]
         }
-    }
-
-    /// What `sudo -n` without a terminal amounts to anyway.
-    private static let usualSudoFlags: Set<String> = ["-H", "-S", "-n"]
-
-    private func become(
-        _ wanted: ConnectionSettings.Become, of host: String, _ notes: inout HostNotes
-    ) throws -> Become {
-        guard wanted.method == "sudo" else {
-            throw ConfigurationError(
-                ConfigurationProblem(
-                    at: nil, keyPath: "\(host).ansible_become_method",
-                    "'\(wanted.method)' is not supported yet", remedy: "use sudo"))
-        }
-        if wanted.exe != "sudo" {
-            notes.add(
-                "ansible_become_exe is not used: '\(wanted.exe)'; sudo is what the host's PATH has",
-                of: host)
-        }
-        let others = wanted.flags.filter { !Self.usualSudoFlags.contains($0) }
-        if !others.isEmpty {
-            notes.add(
-                "ansible_become_flags is not used: '\(wanted.flags.joined(separator: " "))'; what "
-                    + "runs is sudo -n -u \(wanted.user)", of: host)
-        }
-        return Become(user: wanted.user)
-    }
-}
-
-/// Warnings about single hosts; what many have in common is said once, with their names.
-struct HostNotes {
-    private var order: [String] = []
-    private var hosts: [String: [String]] = [:]
-
-    mutating func add(_ text: String, of host: String) {
-        if hosts[text] == nil { order.append(text) }
-        hosts[text, default: []].append(host)
-    }
-
-    var warnings: [ConfigurationWarning] {
-        order.map { text in
-            ConfigurationWarning(at: nil, "\(Self.some(of: hosts[text] ?? [])): \(text)")
-        }
-    }
-
-    /// All of a few, three of many and the number of the others.
-    static func some(of names: [String]) -> String {
-        let rest = names.count > 4 ? " and \(names.count - 3) others" : ""
-        return names.prefix(rest.isEmpty ? names.count : 3).joined(separator: ", ") + rest
     }
 }
 

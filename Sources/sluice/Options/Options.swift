@@ -138,7 +138,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Flag(
         name: [.customShort("b"), .customLong("become")],
-        help: "Run everything on the hosts through sudo -n.")
+        help: "Run everything on the hosts as another user: root by sudo, if nothing else is said.")
     var become = false
 
     @OptionGroup var secrets: SecretOptions

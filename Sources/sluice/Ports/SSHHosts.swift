@@ -64,7 +64,9 @@ final class SSHHosts: HostChanging {
             if let connection = connections[target] { return connection }
             let connection = SSHConnection(
                 SSHEndpoint(target), interaction: interaction(for: target),
-                secrets: secrets?.desk, password: try password(for: target))
+                secrets: secrets?.desk, password: try password(for: target),
+                passphrase: target.ssh?.transport == .openssh
+                    ? nil : try opened(target) { try $0.keyPassphrase(of: target.name) })
             connections[target] = connection
             return connection
         }
@@ -91,12 +93,14 @@ final class SSHHosts: HostChanging {
         return command
     }
 
-    /// With a password for `sudo`, where that asks for one.
+    /// With a password for `sudo` or `su`, where that asks for one.
     private func escalated(_ script: String, on target: HostTarget) throws -> String {
-        guard target.become != nil,
-            let password = try opened(target, { try $0.becomePassword(for: target.name) })
-        else { return script }
-        return EscalatedScript.with(String(decoding: password.content, as: UTF8.self), script)
+        guard let become = target.become else { return script }
+        let password = try opened(target) {
+            try $0.becomePassword(for: target.name, by: become.method)
+        }
+        return EscalatedScript.with(
+            password.map { String(decoding: $0.content, as: UTF8.self) }, script, for: become)
     }
 
     private func run(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {

@@ -6,7 +6,8 @@ import Synchronization
 final class HostSecrets: Sendable {
     private struct Variables {
         var password: SecretVariable?
-        var becomePassword: SecretVariable?
+        var becomePasswords: [Become.Method: SecretVariable] = [:]
+        var keyPassphrase: SecretVariable?
     }
 
     private let variables = Mutex<[String: Variables]>([:])
@@ -14,7 +15,8 @@ final class HostSecrets: Sendable {
     func add(_ settings: ConnectionSettings, of host: String) {
         variables.withLock {
             $0[host] = Variables(
-                password: settings.password, becomePassword: settings.becomePassword)
+                password: settings.password, becomePasswords: settings.becomePasswords,
+                keyPassphrase: settings.keyPassphrase)
         }
     }
 
@@ -32,8 +34,17 @@ final class HostSecrets: Sendable {
         try open(variables.withLock { $0[host]?.password })
     }
 
-    func becomePassword(of host: String) throws -> Secret? {
-        try open(variables.withLock { $0[host]?.becomePassword })
+    func becomePassword(of host: String, by method: Become.Method) throws -> Secret? {
+        try open(variables.withLock { $0[host]?.becomePasswords[method] })
+    }
+
+    /// With the name of its variable.
+    func keyPassphrase(of host: String) throws -> KeyPassphrase? {
+        guard let variable = variables.withLock({ $0[host]?.keyPassphrase }),
+            let secret = try open(variable)
+        else { return nil }
+        let name = variable.name.split(separator: ".").last.map(String.init) ?? variable.name
+        return KeyPassphrase(secret, source: name)
     }
 
     private struct NotALine: Error, CustomStringConvertible {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import SluiceModel
 import SluiceSSH
 import Synchronization
 
@@ -51,8 +52,12 @@ final class RunSecrets: Sendable {
 
         func password(of host: String) throws -> Secret? { try hosts.password(of: host) }
 
-        func becomePassword(for host: String) throws -> Secret? {
-            try becomePassword ?? hosts.becomePassword(of: host)
+        func keyPassphrase(of host: String) throws -> KeyPassphrase? {
+            try hosts.keyPassphrase(of: host)
+        }
+
+        func becomePassword(for host: String, by method: Become.Method) throws -> Secret? {
+            try becomePassword ?? hosts.becomePassword(of: host, by: method)
         }
     }
 
