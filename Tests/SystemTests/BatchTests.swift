@@ -5,11 +5,14 @@ import Testing
 extension SystemTests {
     /// Batches, and what is pushed when.
     @Suite struct BatchTests {
+        private static let quick = BalancerConfiguration(
+            interval: .milliseconds(500), checkTimeout: .seconds(3))
+
         @Test(
             .timeLimit(.minutes(3)),
             arguments: [("2", [2, 2, 2]), ("[1, \"50%\"]", [1, 3, 2])])
         func batchesAreHeld(_ serial: String, _ sizes: [Int]) async throws {
-            try await withFleet(.quick(nodes: 6)) { fleet in
+            try await withFleet(FleetConfiguration(nodes: 6, balancer: Self.quick)) { fleet in
                 let rollout = try await fleet.roll(
                     "v2", artifact: try await fleet.release("v2"), overrides: ["serial": serial])
                 // All hosts of the largest batch are out together, and never one more.
@@ -31,7 +34,7 @@ extension SystemTests {
         @Test(.timeLimit(.minutes(4)))
         func aPushAheadTakesNoTimeOutOfRotation() async throws {
             let padding = 16 << 20
-            try await withFleet(.quick(nodes: 2)) { fleet in
+            try await withFleet(FleetConfiguration(nodes: 2, balancer: Self.quick)) { fleet in
                 let names = fleet.nodes.map(\.name)
                 let drained = try await fleet.roll(
                     "v2", artifact: try await fleet.release("v2", padding: padding),

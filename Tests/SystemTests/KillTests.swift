@@ -19,6 +19,9 @@ extension SystemTests {
             var description: String { "\(moment):\(record)" }
         }
 
+        /// For so long a process is waited for that may have been started before the end.
+        private static let overrides: [String: String?] = ["verify.within": "20s"]
+
         @Test(.timeLimit(.minutes(60))) func whereverItDiesNobodyIsLeftOut() async throws {
             try await withFleet(.quick(nodes: 3)) { fleet in
                 for node in fleet.nodes { try await fleet.recordInput(of: node) }
@@ -39,7 +42,8 @@ extension SystemTests {
 
         /// From the records that an undisturbed rollout makes, so that a new step is among them.
         private func choose(_ fleet: Fleet) async throws -> [Point] {
-            try fleet.prepare(artifact: try await fleet.release("v2"))
+            try fleet.prepare(
+                artifact: try await fleet.release("v2"), overrides: Self.overrides)
             let outcome = try await fleet.deploying("v2")
             #expect(outcome.status == 0, "\(outcome)")
             // What follows from the end of the last step is one decision with the rollout's own end,
@@ -58,7 +62,8 @@ extension SystemTests {
             let resumes = point.resumes
             let old = fleet.nodes.map(\.release)
             let release = "k\(number)"
-            try fleet.prepare(artifact: try await fleet.release(release))
+            try fleet.prepare(
+                artifact: try await fleet.release(release), overrides: Self.overrides)
             try fleet.forgetInput()
             let died = try await SluiceProgram.run(
                 ["deploy"] + fleet.inputs + fleet.state + ["--release", release, "--yes"],

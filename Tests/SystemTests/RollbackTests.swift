@@ -83,8 +83,10 @@ extension SystemTests {
         @Test(.timeLimit(.minutes(6))) func aRollbackThatDiesIsTakenUp() async throws {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 try await fleet.deployTwo()
+                // For so long a process is waited for that may have been started before the end.
                 try fleet.prepare(
-                    artifact: "/nowhere.tar.gz", overrides: ["artifact.push": "ahead"])
+                    artifact: "/nowhere.tar.gz",
+                    overrides: ["artifact.push": "ahead", "verify.within": "20s"])
                 for node in fleet.nodes { try await fleet.recordInput(of: node) }
                 try await fleet.awaitAllUp()
                 let (points, figures) = try await fleet.underLoad { _, _ in

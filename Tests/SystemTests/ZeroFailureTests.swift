@@ -14,7 +14,7 @@ extension SystemTests {
 
         @Test(.timeLimit(.minutes(3)), arguments: [4, 2])
         func oneByOne(_ nodes: Int) async throws {
-            try await withFleet(.quick(nodes: nodes)) { fleet in
+            try await withFleet(FleetConfiguration(nodes: nodes)) { fleet in
                 let rollout = try await fleet.roll("v2", artifact: try await fleet.release("v2"))
                 try await rollout.expectFlawless("v2", on: fleet, mostOut: 1)
                 #expect(rollout.figures.rate >= 200, rollout.story)
@@ -25,7 +25,8 @@ extension SystemTests {
 
         @Test(.timeLimit(.minutes(3)))
         func keptAliveConnectionsThroughTCP() async throws {
-            try await withFleet(.quick(nodes: 3, mode: .tcp)) { fleet in
+            let configuration = FleetConfiguration(nodes: 3, balancer: .init(mode: .tcp))
+            try await withFleet(configuration) { fleet in
                 let rollout = try await fleet.roll(
                     "v2", artifact: try await fleet.release("v2"), load: Self.keptAlive)
                 try await rollout.expectFlawless("v2", on: fleet, mostOut: 1)
@@ -38,7 +39,8 @@ extension SystemTests {
         @Test(
             .timeLimit(.minutes(3)), arguments: [BalancerConfiguration.Mode.http, .tcp])
         func requestsOfFourSeconds(_ mode: BalancerConfiguration.Mode) async throws {
-            try await withFleet(.quick(nodes: 2, mode: mode)) { fleet in
+            let configuration = FleetConfiguration(nodes: 2, balancer: .init(mode: mode))
+            try await withFleet(configuration) { fleet in
                 let rollout = try await fleet.roll(
                     "v2", artifact: try await fleet.release("v2"), load: Self.slow)
                 try await rollout.expectFlawless("v2", on: fleet, mostOut: 1)
