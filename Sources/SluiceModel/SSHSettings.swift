@@ -38,6 +38,8 @@ package struct SSHSettings: Sendable, Hashable, Codable {
     /// As the configuration writes it, with `+`, `-` or `^` where it begins with one.
     package var keyExchanges: String?
     package var hostKeyAlgorithms: String?
+    /// CASignatureAlgorithms, in the same way.
+    package var certificateSignatures: String?
     package var ciphers: String?
     package var macs: String?
     package var publicKeyAuthentication: Bool?

@@ -53,12 +53,15 @@ extension LiveTests {
         }
 
         /// Whether `ssh` itself lets the host pass with the same known hosts.
-        private func opensshTrusts(_ server: SSHServer, _ file: String) -> Bool {
-            let options = [
-                "BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes",
-                "UserKnownHostsFile=\(file)", "GlobalKnownHostsFile=none",
-                "UpdateHostKeys=no",
-            ]
+        private func opensshTrusts(
+            _ server: SSHServer, _ file: String, _ more: String..., checking: String = "yes"
+        ) -> Bool {
+            let options =
+                [
+                    "BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=\(checking)",
+                    "UserKnownHostsFile=\(file)", "GlobalKnownHostsFile=none",
+                    "UpdateHostKeys=no",
+                ] + more
             return
                 (try? tool(
                     [
@@ -106,6 +109,60 @@ extension LiveTests {
             let error = try await sshError { try await attempt(endpoint) }
             #expect(error.code == .hostKeyUnknown)
             #expect(error.message.contains("HostKeyAlgorithms allows no certificate"), "\(error)")
+            endpoint.algorithms = .init(
+                hostKeys: ["ssh-ed25519-cert-v01@openssh.com"],
+                certificateSignatures: ["ecdsa-sha2-nistp256", "rsa-sha2-512"])
+            let limited = try await sshError { try await attempt(endpoint) }
+            #expect(
+                limited.message.contains(
+                    "node-7 is signed with ssh-ed25519, which CASignatureAlgorithms does not allow"),
+                "\(limited)")
+            #expect(
+                !opensshTrusts(
+                    server, endpoint.knownHostsFiles[0],
+                    "CASignatureAlgorithms=ecdsa-sha2-nistp256,rsa-sha2-512"))
+            endpoint.algorithms.certificateSignatures = ["ssh-ed25519"]
+            try await attempt(endpoint)
+        }
+
+        /// As hardened servers have them: the certificate is asked for with each exchange.
+        @Test(arguments: [
+            "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
+            "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256", "diffie-hellman-group16-sha512",
+            "diffie-hellman-group18-sha512", "diffie-hellman-group-exchange-sha256",
+        ])
+        func keyExchanges(_ name: String) async throws {
+            let authority = try Authority()
+            let server = try SSHServer(options: ["KexAlgorithms \(name)"]) { directory in
+                ["HostCertificate " + (try authority.sign(directory + "/host_ed25519"))]
+            }
+            try await attempt(
+                server.endpoint(
+                    knownHosts: try known(server, "@cert-authority * \(try authority.line)")))
+        }
+
+        /// Whoever is in between shows the type of key that is not on file.
+        @Test(arguments: [false, true])
+        func aKeyOfAnotherTypeIsNotNew(hasAuthority: Bool) async throws {
+            let authority = try Authority()
+            let server = try server(authority, ["-n", "another"])
+            try SSHServer.key("ecdsa", at: server.directory + "/other")
+            let other = try String(
+                contentsOfFile: server.directory + "/other.pub", encoding: .utf8)
+            let line = "[127.0.0.1]:\(server.port) \(other)"
+            for checking in [SSHEndpoint.HostKeyChecking.yes, .ask, .acceptNew] {
+                let file =
+                    try hasAuthority
+                    ? known(server, line, "@cert-authority * \(try authority.line)")
+                    : known(server, line)
+                var endpoint = server.endpoint(knownHosts: file)
+                endpoint.hostKeyChecking = checking
+                let error = try await sshError { try await attempt(endpoint) }
+                #expect(error.code == .hostKeyChanged, "\(checking): \(error)")
+                #expect(error.message.contains("\(file):1"), "\(error)")
+                #expect(!opensshTrusts(server, file, checking: checking.rawValue))
+            }
+            #expect(!server.log.contains("Failed password"))
         }
 
         struct Bad: Sendable, CustomTestStringConvertible {
@@ -161,20 +218,30 @@ extension LiveTests {
             #expect(none.message.contains("the host has no certificate"), "\(none)")
         }
 
-        @Test func revoked() async throws {
+        /// By its authority or by its key, whatever else is known of the host.
+        @Test(arguments: [false, true], [false, true])
+        func revoked(itself: Bool, knowsAuthority: Bool) async throws {
             let authority = try Authority()
             let server = try server(authority)
+            let own = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
             let line = "@cert-authority * \(try authority.line)"
             let key = try String(
                 contentsOfFile: server.directory + "/host_ed25519.pub", encoding: .utf8)
-            for revoked in [try authority.line, key] {
-                let file = try known(server, line, "@revoked * \(revoked)")
-                let error = try await sshError {
-                    try await attempt(server.endpoint(knownHosts: file))
+            let revoked = "@revoked * \(itself ? key : try authority.line)"
+            for checking in [SSHEndpoint.HostKeyChecking.yes, .ask, .acceptNew, .no] {
+                for knowsKey in [false, true] {
+                    let lines = (knowsAuthority ? [line] : []) + (knowsKey ? [own] : []) + [revoked]
+                    let file = try known(server, lines.joined(separator: "\n"))
+                    var endpoint = server.endpoint(knownHosts: file)
+                    endpoint.hostKeyChecking = checking
+                    let error = try await sshError { try await attempt(endpoint) }
+                    #expect(error.code == .hostKeyRevoked, "\(checking), \(lines): \(error)")
+                    #expect(error.message.contains("revoked at \(file):"), "\(error)")
+                    // `no` lets a revoked key pass in ssh.
+                    if checking != .no {
+                        #expect(!opensshTrusts(server, file, checking: checking.rawValue))
+                    }
                 }
-                #expect([.hostKeyUnknown, .hostKeyRevoked].contains(error.code))
-                #expect(error.message.contains("revoked at \(file):"), "\(error)")
-                #expect(!opensshTrusts(server, file))
             }
         }
 
@@ -245,6 +312,7 @@ extension LiveTests {
                 switch policy.judge(blob, now: now) {
                 case .notAsked: return "not asked"
                 case .none(let reason): return reason
+                case .revoked(let shown, _): return shown
                 case .good(let key, _): return key.type
                 }
             }

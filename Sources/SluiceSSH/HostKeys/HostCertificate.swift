@@ -5,6 +5,8 @@ extension HostKeyPolicy {
         case notAsked
         /// The host has none, or it is no good, and why.
         case none(String)
+        /// Its authority or its key is revoked, and where.
+        case revoked(String, KnownHosts.Entry)
         /// The key that a good one certifies; the host may have shown it some time ago.
         case good(PublicKey, isRemembered: Bool)
     }
@@ -15,6 +17,14 @@ extension HostKeyPolicy {
     }
 
     static let certificateTypes = supported.map { $0 + CertificateContent.suffix }
+
+    /// Whether a certificate of the host's would matter: as a reason to trust it, or not to.
+    var wantsCertificate: Bool {
+        !certificateTypes.isEmpty
+            && (!authorities.isEmpty
+                || known.revokes(
+                    host: endpoint.host, port: endpoint.port, alias: endpoint.hostKeyAlias))
+    }
 
     /// The types of certificates that are asked for, best first.
     ///
@@ -36,11 +46,16 @@ extension HostKeyPolicy {
         let revoked = known.revocation(
             of: [certificate.authority, certificate.publicKey], host: endpoint.host,
             port: endpoint.port, alias: endpoint.hostKeyAlias)
-        if let revoked {
-            return .none("\(shown) is revoked at \(revoked.file):\(revoked.line)")
-        }
+        if let revoked { return .revoked(shown, revoked) }
         guard authorities.contains(where: { $0.key == certificate.authority }) else {
             return .none("\(shown) is of another authority (\(certificate.authority.fingerprint))")
+        }
+        if let allowed = endpoint.algorithms.certificateSignatures,
+            !allowed.contains(certificate.algorithm)
+        {
+            return .none(
+                "\(shown) is signed with \(certificate.algorithm), which CASignatureAlgorithms does "
+                    + "not allow")
         }
         guard certificate.authority.hasSigned(certificate.signed, certificate.signature) else {
             return .none("\(shown) has a signature that is wrong, or of a kind that is not trusted")

@@ -76,6 +76,7 @@ struct HostKeyPolicy: Sendable {
     func check(
         _ key: PublicKey, _ certificate: CertificateFinding = .notAsked
     ) throws(SSHError) -> Finding {
+        if case .revoked(let shown, let entry) = certificate { throw revoked(shown, entry) }
         if case .good(let certified, let isRemembered) = certificate {
             // Its revocation was looked for when the certificate was judged.
             if certified == key { return .trusted }
@@ -95,41 +96,41 @@ struct HostKeyPolicy: Sendable {
         case .trusted: return .trusted
         case .unknown where endpoint.hostKeyChecking == .acceptNew, .unknown where accepts:
             return .new
-        case .unknown(let others):
-            var message = "\(endpoint.label): the host key is unknown: \(file) has no entry for "
-            message += "\(name), and the host showed \(shown)"
-            if !others.isEmpty {
-                let list = others.map { "\($0.key.type) at \($0.file):\($0.line)" }
-                message = "\(endpoint.label): the host showed \(shown), but only other key types "
-                message += "are known for \(name): \(list.joined(separator: ", "))"
-            }
+        case .unknown:
+            let message =
+                "\(endpoint.label): the host key is unknown: \(file) has no entry for \(name), and "
+                + "the host showed \(shown)"
             if endpoint.hostKeyChecking == .ask { return .mustAsk(message) }
             throw failure(
                 .hostKeyUnknown, message,
                 remedy(key))
         case .changed(let entries):
-            let old = entries.map { "\($0.key.fingerprint) at \($0.file):\($0.line)" }
+            let old = entries.map {
+                "\($0.key.type) \($0.key.fingerprint) at \($0.file):\($0.line)"
+            }
             if accepts {
                 return .warned(
                     "\(endpoint.label): the host key has changed from \(old.joined(separator: ", ")) "
-                        + "to \(key.fingerprint); StrictHostKeyChecking=no lets that pass")
+                        + "to \(shown); StrictHostKeyChecking=no lets that pass")
+            }
+            if !entries.contains(where: { $0.key.type == key.type }) {
+                throw failure(
+                    .hostKeyChanged,
+                    "\(endpoint.label): the host showed \(shown), but only other types of keys are "
+                        + "known for \(name): \(old.joined(separator: ", ")); someone may be in between",
+                    "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
             }
             throw failure(
                 .hostKeyChanged,
                 """
                 \(endpoint.label): THE HOST KEY HAS CHANGED, someone may be in between: known is \
-                \(key.type) \(old.joined(separator: ", ")), the host showed \(key.fingerprint)
+                \(old.joined(separator: ", ")), the host showed \(shown)
                 """,
                 """
                 ask the host's owner; only if the new key is right: ssh-keygen -f \
                 \(shellQuoted(entries[0].file)) -R \(shellQuoted(name)) && \(scan(type: nil))
                 """)
-        case .revoked(let entry):
-            throw failure(
-                .hostKeyRevoked,
-                "\(endpoint.label): the host showed \(shown), which is revoked at "
-                    + "\(entry.file):\(entry.line)",
-                "do not trust this host; give it a new host key")
+        case .revoked(let entry): throw revoked("the host showed \(shown), which", entry)
         case .certificateAuthority where accepts: return .new
         case .certificateAuthority(let entry):
             var why = "the host's certificate is for another key"
@@ -144,6 +145,21 @@ struct HostKeyPolicy: Sendable {
                 "sign a new certificate for the host's key (ssh-keygen -s CA -h -n \(bareName)), or, "
                     + "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
         }
+    }
+
+    private func revoked(_ what: String, _ entry: KnownHosts.Entry) -> SSHError {
+        failure(
+            .hostKeyRevoked,
+            "\(endpoint.label): \(what) is revoked at \(entry.file):\(entry.line)",
+            "do not trust this host; give it a new host key")
+    }
+
+    /// What is wrong where HostKeyAlgorithms leaves nothing but a certificate, and that is no good.
+    func nothingLeft(_ reason: String) -> SSHError {
+        failure(
+            .hostKeyUnknown,
+            "\(endpoint.label): HostKeyAlgorithms allows certificates alone, and \(reason)",
+            "sign a new certificate for the host's key, or allow its plain key as well")
     }
 
     /// What certificates call the host.

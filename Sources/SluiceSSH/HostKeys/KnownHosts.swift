@@ -22,13 +22,12 @@ struct KnownHosts: Sendable {
 
     enum Verdict: Sendable {
         case trusted
-        /// Keys of this type are known, and this is none of them.
+        /// Keys are known, and this is none of them, be it only that they are of other types.
         case changed([Entry])
         case revoked(Entry)
         /// The host is known by a certificate authority only.
         case certificateAuthority(Entry)
-        /// Keys of other types may be known.
-        case unknown(others: [Entry])
+        case unknown
     }
 
     private(set) var entries: [Entry] = []
@@ -100,20 +99,25 @@ struct KnownHosts: Sendable {
         let here = entries.filter { $0.matches(name) }
         let plain = here.filter { $0.marker == .none }
         if plain.contains(where: { $0.key == key }) { return .trusted }
-        let sameType = plain.filter { $0.key.type == key.type }
-        if !sameType.isEmpty { return .changed(sameType) }
+        // Whoever is in between may choose the type of the key that he shows.
+        if !plain.isEmpty { return .changed(plain) }
         // As OpenSSH does, an entry without a port vouches for other ports if its key is this.
         if broad.contains(where: { $0.marker == .none && $0.key == key }) { return .trusted }
-        if plain.isEmpty, let entry = broad.first(where: { $0.marker == .certificateAuthority }) {
+        if let entry = broad.first(where: { $0.marker == .certificateAuthority }) {
             return .certificateAuthority(entry)
         }
-        return .unknown(others: plain)
+        return .unknown
     }
 
     /// The line that revokes one of some keys.
     func revocation(of keys: [PublicKey], host: String, port: Int, alias: String?) -> Entry? {
         broad(host: host, port: port, alias: alias)
             .first { $0.marker == .revoked && keys.contains($0.key) }
+    }
+
+    /// Whether any key is revoked for a host.
+    func revokes(host: String, port: Int, alias: String?) -> Bool {
+        broad(host: host, port: port, alias: alias).contains { $0.marker == .revoked }
     }
 
     /// The authorities whose certificates vouch for a host.

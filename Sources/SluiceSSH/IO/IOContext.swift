@@ -33,7 +33,7 @@ final class IOContext {
 
     /// What was given for the key files of this host, not for those of one on the way to it.
     func passphrase(for endpoint: SSHEndpoint) -> KeyPassphrase? {
-        endpoint.label == host ? passphrase : nil
+        endpoint.isJump ? nil : passphrase
     }
 
     /// Whether a password was given that is meant for this host, not for one on the way to it.

@@ -22,6 +22,12 @@ struct CertificateContent: Sendable, Hashable {
 
     static let suffix = "-cert-v01@openssh.com"
 
+    /// The name of the algorithm that it is signed with.
+    var algorithm: String {
+        var reader = WireReader(signature)
+        return (try? reader.text()) ?? ""
+    }
+
     /// Nil if it is no certificate of a known kind.
     init?(blob: [UInt8]) {
         do throws(WireError) {

@@ -57,7 +57,15 @@ final class ClearConnection {
             process?.end()
         case .tunnel(let parent, let channel):
             // Nothing else can go through the session while a channel of it is half closed.
-            if !parent.isDead { try await parent.close(channel, operation, deadline) }
+            if !parent.isDead {
+                do {
+                    try await parent.close(channel, operation, deadline)
+                } catch {
+                    // What went wrong before says more.
+                    _ = try result.get()
+                    throw error
+                }
+            }
         }
         return try result.get()
     }

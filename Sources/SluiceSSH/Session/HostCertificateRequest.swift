@@ -32,46 +32,58 @@ enum HostCertificateRequest {
             connection -> [UInt8]? in
             let packet = try await connection.receive(type: ServerOffer.message)
             let offer = try ServerOffer.parse(packet)
-            guard let type = types.first(where: offer.hostKeys.contains),
-                let exchange = try Exchange.all.first(where: {
-                    offer.keyExchange.contains($0.name)
-                })
+            guard let type = types.first(where: offer.hostKeys.contains) else { return nil }
+            guard let exchange = Exchange.allCases.first(where: { $0.isAmong(offer.keyExchange) })
             else { return nil }
-            try await connection.send(try choice(exchange.name, type, of: packet))
-            try await connection.send([30] + exchange.opening)
-            // SSH_MSG_KEX_ECDH_REPLY and SSH_MSG_KEXDH_REPLY alike begin with the host's key.
-            var reply = WireReader(try await connection.receive(type: 31).dropFirst())
+            try await connection.send(try choice(exchange.rawValue, type, of: packet))
+            var last: UInt8 = 30
+            if exchange == .group {
+                // A group of 2048 to 8192 bits is asked for first (RFC 4419).
+                var wanted = WireWriter()
+                for bits in [2048, 3072, 8192] { wanted.uint32(bits) }
+                try await connection.send([34] + wanted.bytes)
+                _ = try await connection.receive(type: 31)
+                last = 32
+            }
+            try await connection.send([last] + exchange.opening)
+            // The replies of all kinds begin with the host's key.
+            var reply = WireReader(try await connection.receive(type: last + 1).dropFirst())
             return try reply.string()
         }
         shown.withLock { $0[endpoint.machine] = blob }
         return blob
     }
 
-    /// A kind of exchange, and what the client says first in it.
-    private struct Exchange {
-        let name: String
-        let opening: [UInt8]
+    /// A kind of exchange.
+    private enum Exchange: String, CaseIterable {
+        case x25519 = "curve25519-sha256"
+        case olderX25519 = "curve25519-sha256@libssh.org"
+        case p256 = "ecdh-sha2-nistp256"
+        case p384 = "ecdh-sha2-nistp384"
+        case p521 = "ecdh-sha2-nistp521"
+        case group14 = "diffie-hellman-group14-sha256"
+        case group16 = "diffie-hellman-group16-sha512"
+        case group18 = "diffie-hellman-group18-sha512"
+        case group = "diffie-hellman-group-exchange-sha256"
 
-        /// No secret will be agreed on, so any valid value does for a public key.
-        static var all: [Exchange] {
-            get throws {
-                var point = WireWriter()
-                point.string(Curve25519.KeyAgreement.PrivateKey().publicKey.rawRepresentation)
-                var curve = WireWriter()
-                curve.string(P256.KeyAgreement.PrivateKey().publicKey.x963Representation)
+        func isAmong(_ names: [String]) -> Bool { names.contains(rawValue) }
+
+        /// What the client says first: a public key, for which any valid value does, since no
+        /// secret will be agreed on.
+        var opening: [UInt8] {
+            var writer = WireWriter()
+            switch self {
+            case .x25519, .olderX25519:
+                writer.string(Curve25519.KeyAgreement.PrivateKey().publicKey.rawRepresentation)
+            case .p256: writer.string(P256.KeyAgreement.PrivateKey().publicKey.x963Representation)
+            case .p384: writer.string(P384.KeyAgreement.PrivateKey().publicKey.x963Representation)
+            case .p521: writer.string(P521.KeyAgreement.PrivateKey().publicKey.x963Representation)
+            case .group14, .group16, .group18, .group:
                 var random = SystemRandomNumberGenerator()
-                var number = WireWriter()
-                number.mpint(
+                writer.mpint(
                     [1] + (0..<250).map { _ in UInt8.random(in: .min ... .max, using: &random) })
-                return [
-                    Exchange(name: "curve25519-sha256", opening: point.bytes),
-                    Exchange(name: "curve25519-sha256@libssh.org", opening: point.bytes),
-                    Exchange(name: "ecdh-sha2-nistp256", opening: curve.bytes),
-                    Exchange(name: "diffie-hellman-group14-sha256", opening: number.bytes),
-                    Exchange(name: "diffie-hellman-group16-sha512", opening: number.bytes),
-                    Exchange(name: "diffie-hellman-group18-sha512", opening: number.bytes),
-                ]
             }
+            return writer.bytes
         }
     }
 
@@ -100,8 +112,7 @@ extension SSHSession {
     func hostCertificate(
         for policy: HostKeyPolicy, until deadline: ContinuousClock.Instant
     ) async throws -> HostKeyPolicy.CertificateFinding {
-        let types = policy.certificateTypes
-        guard !policy.authorities.isEmpty, !types.isEmpty else { return .notAsked }
+        guard policy.wantsCertificate else { return .notAsked }
         func judged(_ blob: [UInt8]) -> HostKeyPolicy.CertificateFinding {
             policy.judge(blob, now: UInt64(max(0, Date().timeIntervalSince1970)))
         }
@@ -112,7 +123,7 @@ extension SSHSession {
         }
         do {
             let blob = try await HostCertificateRequest.certificate(
-                of: endpoint, types: types, through: parent, io,
+                of: endpoint, types: policy.certificateTypes, through: parent, io,
                 until: deadline)
             return blob.map(judged) ?? .none("the host has no certificate that could be asked for")
         } catch let error as WireError {

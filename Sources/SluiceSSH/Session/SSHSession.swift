@@ -100,7 +100,11 @@ final class SSHSession: ChannelSession {
     ) async throws {
         let operation = "agree on keys with the host"
         let session = unsafe try pointer(operation)
-        unsafe try prefer(policy.algorithms(certificate), in: session)
+        let algorithms = policy.algorithms(certificate)
+        if algorithms.isEmpty, case .none(let reason) = certificate {
+            throw policy.nothingLeft(reason)
+        }
+        unsafe try prefer(algorithms, in: session)
         do {
             _ = try await call(operation, deadline) {
                 unsafe Int(libssh2_session_handshake(session, root.socket))

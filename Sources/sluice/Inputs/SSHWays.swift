@@ -168,6 +168,7 @@ extension SSHSettings {
         compresses = settings.compression
         keyExchanges = settings.keyExchanges?.text
         hostKeyAlgorithms = settings.hostKeyAlgorithms?.text
+        certificateSignatures = settings.certificateSignatures?.text
         ciphers = settings.ciphers?.text
         macs = settings.macs?.text
         publicKeyAuthentication = settings.publicKeyAuthentication.map { $0 != .no }
