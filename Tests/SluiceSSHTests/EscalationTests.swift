@@ -118,11 +118,21 @@ extension LiveTests {
             })
         func thePasswordIsInNoArgumentAndNoEnvironment(_ way: Way) async throws {
             try permit(way)
-            let (begun, over) = (system.shared + "/begun", system.shared + "/over")
+            for isUpload in [false, true] { try await lookForThePassword(way, isUpload) }
+        }
+
+        private func lookForThePassword(_ way: Way, _ isUpload: Bool) async throws {
+            let name = system.shared + (isUpload ? "/upload" : "/run")
+            let (begun, over) = (name + "-begun", name + "-over")
             let text = "touch \(begun); until [ -e \(over) ]; do sleep 0.05; done"
-            let escalated = script(text, way)
+            let escalated = script(text + (isUpload ? "; cat >/dev/null" : ""), way)
             try await withConnection(as: way.login) { connection in
-                let run = Task { try await connection.run(escalated, deadline: .generous) }
+                let run = Task {
+                    isUpload
+                        ? try await connection.upload(
+                            file: "/etc/passwd", to: escalated, deadline: .generous)
+                        : try await connection.run(escalated, deadline: .generous)
+                }
                 try await eventually("the script runs") {
                     FileManager.default.fileExists(atPath: begun)
                 }
@@ -189,6 +199,7 @@ extension LiveTests {
             switch way.method {
             case .sudo: #expect(remedy.contains("ansible_become_password"))
             case .su where way.user == "sluice-shut": #expect(remedy.contains("/etc/shells"))
+            case .su where way.user == "sluice-no": #expect(remedy.contains("become_user"))
             case .su: #expect(remedy.contains("the password of \(way.user)"))
             case .doas:
                 #expect(remedy.contains("'permit nopass sluice-from as sluice-to'"))

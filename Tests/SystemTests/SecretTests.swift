@@ -44,21 +44,26 @@ extension UnmeasuredTests {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 try await protectKey(of: fleet)
                 let plan = fleet.directory + "/plan.json"
-                func planning(_ passphrase: String) async throws -> SluiceProgram.Outcome {
+                let out = ["plan", "--out", plan]
+                func sluice(
+                    _ words: [String], _ passphrase: String
+                ) async throws -> SluiceProgram.Outcome {
                     try await SluiceProgram.run(
-                        ["plan", "--out", plan, "-e", "ansible_ssh_private_key_passphrase={{ p }}"]
+                        words + ["-e", "ansible_ssh_private_key_passphrase={{ p }}"]
                             + ["-e", "p=\(passphrase)"] + fleet.inputs + fleet.state,
                         environment: ["SSH_ASKPASS_REQUIRE": "never", "SSH_AUTH_SOCK": ""])
                 }
-                let good = try await planning(Self.passphrase)
-                #expect(good.status == 0, "\(good)")
-                #expect(!good.text.contains(Self.passphrase))
-                let saved = try await shell(
-                    "grep -rlF '\(Self.passphrase)' '\(fleet.directory)' || :")
-                #expect(saved == "")
+                for words in [out, ["deploy", "--yes", "--report", "jsonl=\(fleet.eventFile)"]] {
+                    let good = try await sluice(words, Self.passphrase)
+                    #expect(good.status == 0, "\(good)")
+                    #expect(!good.text.contains(Self.passphrase))
+                    let saved = try await shell(
+                        "grep -rlF '\(Self.passphrase)' '\(fleet.directory)' || :")
+                    #expect(saved == "")
+                }
                 #expect(FileManager.default.fileExists(atPath: plan))
 
-                let wrong = try await planning("hunter2-secret")
+                let wrong = try await sluice(out, "hunter2-secret")
                 #expect(wrong.status != 0, "\(wrong)")
                 // Lines are as wide as a terminal.
                 let words = wrong.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")

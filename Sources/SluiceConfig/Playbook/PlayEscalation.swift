@@ -132,6 +132,6 @@ struct PlayEscalation {
 
     private mutating func problem(_ name: String, _ message: String, _ remedy: String) {
         problems.append(
-            ConfigurationProblem(at: nil, keyPath: "\(host.name).\(name)", message, remedy: remedy))
+            ConfigurationProblem(at: nil, keyPath: name, message, remedy: remedy))
     }
 }

@@ -51,6 +51,8 @@ extension Become {
                 + "user"
         case .su where message.contains("restricted shell"):
             return "only root may become a user whose shell is not in /etc/shells: use sudo or doas"
+        case .su where message.contains("does not exist"):
+            return "correct become_user, or make the user on the host"
         case .su:
             return "give the password of \(user) (\(places)), which su wants from all but root"
         case .doas:

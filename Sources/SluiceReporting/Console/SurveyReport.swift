@@ -47,8 +47,10 @@ package enum SurveyReport {
         page.wrapped(
             "\(page.style.sign(.bad)) \(prefix)\(problem.message) [\(problem.code)]", indent: 2,
             hanging: 4, width: width)
-        page.wrapped(
-            "remedy: \(problem.remedy)", indent: 4, hanging: 6, tone: .faint, width: width)
+        let (prose, command) = Words.split(remedy: problem.remedy)
+        page.wrapped("remedy: \(prose)", indent: 4, hanging: 6, tone: .faint, width: width)
+        // In one piece, however long: what a terminal breaks is whole when it is copied.
+        if let command { page.verbatim(command, indent: 6) }
     }
 }
 

@@ -65,7 +65,9 @@ package enum PlanText {
                 "survey", "NOT MADE (--offline): no host was looked at; this plan can't be run",
                 .warning)
         }
-        for warning in plan.warnings { page.field("warning", warning, .warning) }
+        for warning in plan.warnings {
+            page.field("warning", Words.withoutLabel(warning), .warning)
+        }
     }
 
     static func hostCounts(_ plan: Plan) -> String {

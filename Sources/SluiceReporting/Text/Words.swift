@@ -166,6 +166,23 @@ enum Words {
         }
     }
 
+    /// A warning without the word itself, beside a label that says it.
+    static func withoutLabel(_ warning: String) -> String {
+        let label = "warning: "
+        return warning.hasPrefix(label) ? String(warning.dropFirst(label.count)) : warning
+    }
+
+    /// The prose of a remedy, and the command that it ends with: that one is to be pasted.
+    static func split(remedy: String) -> (prose: String, command: String?) {
+        for program in ["ssh-keyscan", "ssh-keygen", "ssh", "sluice"] {
+            if let range = remedy.firstRange(of: ": \(program) ") {
+                let command = remedy[remedy.index(range.lowerBound, offsetBy: 2)...]
+                return (remedy[..<range.lowerBound] + ":", String(command))
+            }
+        }
+        return (remedy, nil)
+    }
+
     /// Words on lines of at most `width` columns; a word that is longer has one of its own.
     ///
     /// - Parameter first: The columns of the first line, where it begins beside something.

@@ -63,10 +63,9 @@ extension HostKeyPolicy {
         guard certificate.criticalOptions.isEmpty else {
             return .none("\(shown) has critical options, which host certificates cannot have")
         }
-        guard now >= certificate.validity.lowerBound else {
-            return .none("\(shown) is not valid yet")
+        if let fault = CertificateContent.fault(of: certificate.validity, at: now) {
+            return .none("\(shown) \(fault)")
         }
-        guard certificate.validity.contains(now) else { return .none("\(shown) has expired") }
         guard certificate.principals.isEmpty || certificate.principals.contains(bareName) else {
             let names = certificate.principals.joined(separator: ", ")
             return .none("\(shown) is for \(names), not for \(bareName)")

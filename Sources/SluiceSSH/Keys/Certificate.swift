@@ -1,3 +1,5 @@
+import Foundation
+
 /// What stands in an OpenSSH certificate, for users or hosts (PROTOCOL.certkeys of OpenSSH).
 struct CertificateContent: Sendable, Hashable {
     enum Kind: UInt32, Sendable { case user = 1, host = 2 }
@@ -26,6 +28,17 @@ struct CertificateContent: Sendable, Hashable {
     var algorithm: String {
         var reader = WireReader(signature)
         return (try? reader.text()) ?? ""
+    }
+
+    /// - Parameters:
+    ///   - validity: Seconds since 1970, as `now`.
+    static func fault(of validity: Range<UInt64>, at now: UInt64) -> String? {
+        func date(_ seconds: UInt64) -> String {
+            Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
+        }
+        if now < validity.lowerBound { return "is not valid before \(date(validity.lowerBound))" }
+        if validity.contains(now) { return nil }
+        return "has expired at \(date(validity.upperBound))"
     }
 
     /// Nil if it is no certificate of a known kind.
@@ -81,6 +94,8 @@ struct Certificate: Sendable, Hashable {
     let publicKey: PublicKey
     /// What the server's log calls it.
     let id: String
+    /// Seconds since 1970.
+    let validity: Range<UInt64>
 
     static let suffix = CertificateContent.suffix
 
@@ -90,7 +105,13 @@ struct Certificate: Sendable, Hashable {
             return nil
         }
         (type, publicKey, id) = (content.type, content.publicKey, content.id)
+        validity = content.validity
         self.blob = blob
+    }
+
+    /// Why a server will not take it at this time; it is offered all the same, as by OpenSSH.
+    var fault: String? {
+        CertificateContent.fault(of: validity, at: UInt64(max(0, Date().timeIntervalSince1970)))
     }
 
     /// Nil where there is no such file, or no user certificate in it.

@@ -127,6 +127,9 @@ private struct KeySources {
             let certificate = Certificate(blob: identity.publicKey.blob)
             let key = certificate?.publicKey ?? identity.publicKey
             let type = identity.publicKey.type
+            if let fault = certificate?.fault {
+                notes.append("\(source): the certificate \(fault)")
+            }
             guard canUse(certificate?.type ?? type, source) else { continue }
             let credential = Credential(
                 source: source, publicKey: key, certificate: certificate,
@@ -177,6 +180,7 @@ private struct KeySources {
         for certificate: Certificate, source: String
     ) -> Credential? {
         guard canUse(certificate.type, source) else { return nil }
+        if let fault = certificate.fault { notes.append("\(source): the certificate \(fault)") }
         func credential(_ signer: Credential.Signer) -> Credential {
             Credential(
                 source: source, publicKey: certificate.publicKey, certificate: certificate,

@@ -20,6 +20,8 @@ struct LoginRecord {
     /// Whether a person may still be asked at all.
     var mayAsk: Bool { hasPerson && questions < SecretDesk.attempts }
     var hasTriedPassword = false
+    /// The host would have taken a key that could not be opened.
+    var hasUnopenedKey = false
     /// The host had enough of it, after so many tries.
     var wasDropped = false
     /// The last password that was typed and refused.
@@ -128,6 +130,7 @@ extension SSHSession {
                 }
             } catch let problem as CredentialProblem {
                 login.tried.removeLast()
+                login.hasUnopenedKey = true
                 login.notes.append("\(credential.source): \(problem)")
             } catch let error as SSHError where error.code == .agent {
                 login.tried.removeLast()
@@ -180,9 +183,13 @@ extension SSHSession {
         var beyond = login.beyond
         if isBeyond { beyond += Array(Set(ways)).sorted() }
         var message = "\(endpoint.label): "
-        message +=
-            hasNothing && !isBeyond
-            ? "there is no key to log in with" : "the host refused the login"
+        if hasNothing && !isBeyond {
+            message += "there is no key to log in with"
+        } else if login.tried.isEmpty && login.hasUnopenedKey {
+            message += "the key could not be opened"
+        } else {
+            message += "the host refused the login"
+        }
         if !login.tried.isEmpty { message += "; tried: \(login.attempts)" }
         if !login.notes.isEmpty { message += " (" + login.notes.joined(separator: "; ") + ")" }
         if let offered = login.offered {
@@ -214,6 +221,12 @@ extension SSHSession {
         let way = takesPasswords && !endpoint.isJump ? ", or give a password with -k" : ""
         if hasNothing {
             return endpoint.keyPlace + " or load one into ssh-agent with ssh-add" + way
+        }
+        if login.hasUnopenedKey {
+            return
+                "load the key into ssh-agent with ssh-add, or give its passphrase: at a terminal, "
+                + "through SSH_ASKPASS"
+                + (endpoint.isJump ? "" : ", or in ansible_ssh_private_key_passphrase")
         }
         if !list.leftOut.isEmpty || (login.wasDropped && list.credentials.count > 1) {
             return "servers allow few tries, and these keys are too many: " + endpoint.oneKeyPlace

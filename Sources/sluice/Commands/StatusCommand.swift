@@ -21,7 +21,8 @@ struct StatusCommand: AsyncParsableCommand {
         try await loader.check(plays, needsArtifacts: false)
         var isWell = true
         for play in plays {
-            var (inputs, _) = try await loader.inputs(for: play)
+            var (inputs, warnings) = try await loader.inputs(for: play)
+            for warning in warnings { Terminal.complain(warning.description) }
             inputs.release = inputs.release ?? "none"
             let specs = try play.resolve(inputs).play.hosts
             let hosts = SSHHosts(staging: nil, secrets: try await loader.secrets.given())
