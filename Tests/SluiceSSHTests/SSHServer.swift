@@ -154,13 +154,14 @@ final class SSHServer {
 
     func endpoint(
         keyFiles: [String]? = nil, knownHosts: String? = nil, agent: String? = nil,
-        host: String = "127.0.0.1", alias: String? = nil, user: String = SSHServer.user
+        host: String = "127.0.0.1", alias: String? = nil, user: String = SSHServer.user,
+        throughOpenSSH: Bool = SSHServer.usesOpenSSH
     ) -> SSHEndpoint {
         var endpoint = SSHEndpoint(
             host: host, port: port, user: user, keyFiles: keyFiles ?? [clientKey],
             useAgent: agent != nil, agentSocket: agent,
             knownHostsFiles: [knownHosts ?? self.knownHosts], hostKeyAlias: alias)
-        guard Self.usesOpenSSH else { return endpoint }
+        guard throughOpenSSH else { return endpoint }
         endpoint.transport = .openssh
         endpoint.sshArguments =
             ([

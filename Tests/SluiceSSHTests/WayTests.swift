@@ -60,6 +60,27 @@ extension LiveTests {
             #expect(error.message.contains("status 3: the gate is shut"), "\(error.message)")
         }
 
+        /// Of a connection that is to be shared, `ssh` does not let them speak.
+        @Test(arguments: [
+            ("ProxyCommand=sh -c 'echo the gate is shut >&2; exit 3'", "the gate is shut"),
+            ("ProxyJump=127.0.0.1:1", "Connection refused"),
+        ])
+        func whatSaysWhyOnTheWayIsHeardThroughOpenSSH(_ option: String, _ words: String)
+            async throws
+        {
+            let server = try SSHServer()
+            var endpoint = server.endpoint(throughOpenSSH: true)
+            endpoint.sshArguments = ["-o", option] + endpoint.sshArguments
+            endpoint.connectTimeout = .seconds(50)
+            let start = ContinuousClock.now
+            let error = try await sshError { _ = try await run(endpoint) }
+            #expect(error.message.contains(words), "\(error)")
+            // It is not tried for as long as there is time.
+            #expect(ContinuousClock.now - start < .seconds(40), "\(error)")
+            // A good way is none the worse for it.
+            #expect(try await run(server.endpoint(throughOpenSSH: true)) == "in\n")
+        }
+
         /// Through a jump host that is itself behind a command.
         @Test func aProxyCommandBeforeTheFirstJump() async throws {
             let (first, second) = (try SSHServer(), try SSHServer())

@@ -31,15 +31,47 @@ enum OpenSSHControl {
 
     /// Options that come before the host's name; what is given first counts.
     static func options(for endpoint: SSHEndpoint) throws -> [String] {
+        try control() + ["-o", "ControlMaster=auto", "-o", "ControlPersist=\(persistence)"]
+            + loginOptions(for: endpoint)
+    }
+
+    private static func loginOptions(for endpoint: SSHEndpoint) -> [String] {
         let seconds = max(1, endpoint.connectTimeout.components.seconds)
         var settings = [
-            "ControlMaster=auto", "ControlPersist=\(persistence)", "RequestTTY=no",
-            "ClearAllForwardings=yes", "ForwardX11=no", "PermitLocalCommand=no",
+            "RequestTTY=no", "ClearAllForwardings=yes", "ForwardX11=no", "PermitLocalCommand=no",
             "RemoteCommand=none", "EscapeChar=none", "ConnectTimeout=\(seconds)",
         ]
         // It has no terminal to ask at.
         if unsafe getenv("SSH_ASKPASS") == nil { settings.append("BatchMode=yes") }
-        return try control() + settings.flatMap { ["-o", $0] } + endpoint.sshArguments
+        return settings.flatMap { ["-o", $0] } + endpoint.sshArguments
+    }
+
+    /// What `ssh` and those on the way say of a login with a connection that is not shared: to the
+    /// ProxyCommand of a shared one, and to the `ssh` of a jump, it gives no standard error.
+    static func words(of endpoint: SSHEndpoint) async -> String {
+        let program = endpoint.sshProgram
+        var platform = PlatformOptions()
+        // So that all that it has started ends with it.
+        platform.createSession = true
+        platform.teardownSequence = [
+            .send(
+                signal: .terminalClosed, toProcessGroup: true,
+                allowedDurationToNextStep: .seconds(1))
+        ]
+        let configuration = Configuration(
+            executable: program.contains("/") ? .path(FilePath(program)) : .name(program),
+            arguments: Arguments(
+                ["-o", "ControlPath=none", "-o", "ControlMaster=no"]
+                    + loginOptions(for: endpoint) + ["--", endpoint.host, ":"]),
+            platformOptions: platform)
+        do {
+            return try await Subprocess.run(
+                configuration, input: .none, output: .discarded, error: .string(limit: 1 << 20)
+            ).standardError
+        } catch {
+            // There is the first error still.
+            return ""
+        }
     }
 
     /// Ends the host's control connection, if there is one.

@@ -29,7 +29,8 @@ enum OpenSSHFailure {
             code, host: endpoint.label, operation: "log in",
             "\(endpoint.label): \(what); ssh: \(details)", remedy: remedy)
         error.isWorthRetry =
-            kind?.isWorthRetry ?? (words.isBrokenOnTheWay && !words.isForwardingRefused)
+            kind?.isWorthRetry
+            ?? (words.isBrokenOnTheWay && !words.isForwardingRefused && words.own.isEmpty)
         return error
     }
 

@@ -29,15 +29,29 @@ final class OpenSSHSession: ChannelSession {
         defer { HandshakeLimiter.shared.release(address) }
         do {
             let result = try await run(":", outputLimit: 64, until: deadline)
-            guard case .unknown = result.exit, let shell else { return }
-            throw OpenSSHFailure.error(
-                endpoint, said: shell.said, ending: await shell.process.account(io))
+            guard case .unknown = result.exit, shell != nil else { return }
+            throw try await failure(until: deadline)
         } catch let error as SSHError where error.code == .disconnected {
-            throw OpenSSHFailure.error(
-                endpoint, said: shell?.said ?? "", ending: await shell?.process.account(io))
+            throw try await failure(until: deadline)
         } catch let error as SSHError where error.code == .timedOut {
             throw OpenSSHFailure.timeout(endpoint, said: shell?.said ?? "")
         }
+    }
+
+    /// Why the login has failed.
+    private func failure(until deadline: ContinuousClock.Instant) async throws -> SSHError {
+        let ending = await shell?.process.account(io)
+        var said = shell?.said ?? ""
+        let first = OpenSSHWords(said)
+        if first.isBrokenOnTheWay, first.own.isEmpty {
+            let endpoint = endpoint
+            let words = try await io.result("log in", until: deadline) {
+                await OpenSSHControl.words(of: endpoint)
+            }
+            // It may have let the second one in.
+            if OpenSSHWords(words).isBrokenOnTheWay { said = words }
+        }
+        return OpenSSHFailure.error(endpoint, said: said, ending: ending)
     }
 
     func close() { shell = nil }
