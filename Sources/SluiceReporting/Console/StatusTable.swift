@@ -45,7 +45,8 @@ package enum StatusTable {
             .map { ($0.key, $0.value.count) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
             .map { "\($0.0) on \($0.1)" }
         let summary =
-            "\(serving) of \(Words.count(rows.count, "host")) pass their health check"
+            "\(serving) of \(Words.count(rows.count, "host")) "
+            + (rows.count == 1 ? "passes its health check" : "pass their health check")
             + (releases.isEmpty ? "" : "; releases: \(releases.joined(separator: ", "))")
         var page = Page(style: style)
         page.rows(table.rendered(style))

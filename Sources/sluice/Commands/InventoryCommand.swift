@@ -23,7 +23,7 @@ struct InventoryCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard [list, graph, host != nil].filter({ $0 }).count == 1 else {
-            throw ValidationError("Give one of --list, --graph and --host.")
+            throw ValidationError("Give exactly one of --list, --graph and --host.")
         }
         if vars, !graph { throw ValidationError("--vars goes with --graph.") }
         if yaml, graph { throw ValidationError("--yaml goes with --list or --host.") }
