@@ -53,7 +53,8 @@ extension UnmeasuredTests {
                             + ["-e", "p=\(passphrase)"] + fleet.inputs + fleet.state,
                         environment: ["SSH_ASKPASS_REQUIRE": "never", "SSH_AUTH_SOCK": ""])
                 }
-                for words in [out, ["deploy", "--yes", "--report", "jsonl=\(fleet.eventFile)"]] {
+                let deploy = ["deploy", "--yes", "--release", "v2"]
+                for words in [out, deploy + ["--report", "jsonl=\(fleet.eventFile)"]] {
                     let good = try await sluice(words, Self.passphrase)
                     #expect(good.status == 0, "\(good)")
                     #expect(!good.text.contains(Self.passphrase))
