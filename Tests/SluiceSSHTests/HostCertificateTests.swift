@@ -162,7 +162,19 @@ extension LiveTests {
                 #expect(error.message.contains("\(file):1"), "\(error)")
                 #expect(!opensshTrusts(server, file, checking: checking.rawValue))
             }
-            #expect(!server.log.contains("Failed password"))
+            // `no` lets it pass with a key, and sends no password.
+            let file = try known(server, line)
+            var endpoint = server.endpoint(knownHosts: file)
+            endpoint.hostKeyChecking = .no
+            try await attempt(endpoint)
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == line + "\n")
+            let policy = try HostKeyPolicy(endpoint: endpoint)
+            let key = try #require(
+                PublicKey(publicKeyFile: server.directory + "/host_ed25519.pub"))
+            guard case .warned = try policy.check(key) else {
+                Issue.record("a changed key is trusted")
+                return
+            }
         }
 
         struct Bad: Sendable, CustomTestStringConvertible {

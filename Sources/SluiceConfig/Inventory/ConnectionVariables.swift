@@ -62,11 +62,7 @@ package struct ConnectionVariables {
             switch value {
             case .null: continue
             case .vault:
-                problem(
-                    name,
-                    "the value is encrypted by ansible-vault: it would be stored in the plan and "
-                        + "shown",
-                    "give this variable in plain text, or with -e; only passwords may be encrypted")
+                problem(name, VaultedVariable.message, VaultedVariable.remedy)
                 return nil
             case .string(let text):
                 do {

@@ -116,11 +116,7 @@ struct PlayEscalation {
             switch try variables.value(of: name) {
             case nil, .null, .string(""): return nil
             case .vault:
-                problem(
-                    name,
-                    "the value is encrypted by ansible-vault: it would be stored in the plan and "
-                        + "shown",
-                    "give this variable in plain text, or with -e; only passwords may be encrypted")
+                problem(name, VaultedVariable.message, VaultedVariable.remedy)
                 return nil
             case let value?: return value
             }
