@@ -12,9 +12,9 @@ MAKEFLAGS += --no-print-directory
 # A sibling target that is imported and not declared builds by accident of order: refuse it.
 BUILD := scripts/quietly build swift build --explicit-target-dependency-import-check error
 LOGS := .build/logs
-SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run examples/service/control.sh
+SHELL_SCRIPTS := $(shell grep -lE '^\#!.*sh$$' scripts/* .ci/run) examples/service/control.sh
 
-.PHONY: help setup build build-tests test unit-tests simulation-tests server-tests system-tests differential-sample differential fuzz benchmark demo simulate mutants format check lint clean
+.PHONY: help setup build build-tests test watchdog-test unit-tests simulation-tests server-tests system-tests differential-sample differential fuzz benchmark demo simulate mutants format check lint clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,33 +29,38 @@ build: ## Build sluice and pingd, into .build/debug.
 build-tests:
 	@$(BUILD) --build-tests
 
-test: setup check unit-tests differential-sample simulation-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
+test: setup check watchdog-test unit-tests differential-sample simulation-tests server-tests system-tests ## Check, then all tests; the last lines are the results.
 	@grep -h SKIPPED $(LOGS)/differential.log || :
 	@grep -h 'Test run with' $(LOGS)/unit-tests.log $(LOGS)/simulation-tests.log \
 	    $(LOGS)/server-tests.log $(LOGS)/server-tests-openssh.log \
 	    $(LOGS)/system-tests-unmeasured.log $(LOGS)/system-tests.log
 
+# A limit, in seconds, is several times what a suite takes on two quiet cores.
+watchdog-test: build-tests ## Try the watchdog of the suites on suites that hang, or leave something.
+	@echo '== watchdog'
+	@scripts/test-watchdog
+
 unit-tests: build-tests ## The tests of values and of single parts.
-	@scripts/run-tests unit-tests --skip '^(SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests|SluiceSimulationTests)\.'
+	@scripts/run-tests unit-tests 400 --skip '^(SystemTests|SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests|SluiceSimulationTests)\.'
 
 # On their own: they take every thread for seconds, and the others have deadlines.
 simulation-tests: build-tests ## Some thousand rollouts in virtual time, with faults.
-	@scripts/run-tests simulation-tests --filter SluiceSimulationTests
+	@scripts/run-tests simulation-tests 300 --filter SluiceSimulationTests
 
 # One at a time, these and the next: what runs beside would be measured too.
 server-tests: build-tests ## The tests against real sshd, the demo service and HAProxy.
-	@scripts/run-tests server-tests --no-parallel --filter 'SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests'
-	@SLUICE_TEST_TRANSPORT=openssh scripts/run-tests server-tests-openssh --no-parallel \
+	@scripts/run-tests server-tests 1200 --no-parallel --filter 'SluiceFleetTests|SluiceSSHTests|SluiceHTTPTests'
+	@SLUICE_TEST_TRANSPORT=openssh scripts/run-tests server-tests-openssh 200 --no-parallel \
 	    --filter 'SluiceSSHTests.*LiveTests/(CommandTests|TransferTests)'
 
 system-tests: build-tests ## The tests of whole rollouts on a fleet, most of them under load.
-	@SLUICE_FLEETS_AT_ONCE=3 scripts/run-tests system-tests-unmeasured \
+	@SLUICE_FLEETS_AT_ONCE=3 scripts/run-tests system-tests-unmeasured 400 \
 	    --filter '^SystemTests\.UnmeasuredTests'
-	@scripts/run-tests system-tests --no-parallel --filter '^SystemTests\.' --skip UnmeasuredTests
+	@scripts/run-tests system-tests 2700 --no-parallel --filter '^SystemTests\.' --skip UnmeasuredTests
 
 # Fresh inventories each time, and nothing but a reason where the package index can't be reached.
 differential-sample: build-tests
-	@mkdir -p $(LOGS); scripts/differential 150 2>&1 | tee $(LOGS)/differential.log
+	@scripts/watchdog differential --limit 900 -- scripts/differential 150
 
 differential: build-tests ## Hold 20,000 random inventories against ansible-core; DIFFERENTIAL: COUNT [SEED].
 	@scripts/differential $(DIFFERENTIAL)
@@ -85,6 +90,8 @@ check: lint build-tests ## Formatting, shell scripts, imports, and no warning an
 lint:
 	@echo '== lint'
 	@swift format lint --strict --recursive Sources Tests Package.swift
+	@if grep -rnE '(^|[^A-Za-z.])(Foundation\.)?Process\(\)' --include=*.swift Sources Tests; then \
+	    echo 'Foundation loses the end of a process when others start at once: use SluicePrograms'; exit 1; fi
 	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); \
 	    else echo 'shellcheck is not installed: shell scripts are not checked'; fi
 	@if command -v git >/dev/null; then scripts/mutants --fit; \

@@ -51,6 +51,13 @@ let package = Package(
         .target(name: "SluiceEngine", dependencies: ["SluiceModel"]),
         .target(name: "SluiceReporting", dependencies: ["SluiceModel"]),
 
+        .target(
+            name: "SluicePrograms",
+            dependencies: [
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+
         // Level 2: one kind of input and output each.
         .target(
             name: "SluiceSSH",
@@ -73,6 +80,7 @@ let package = Package(
         .target(
             name: "SluiceFleet",
             dependencies: [
+                "SluicePrograms",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -82,7 +90,8 @@ let package = Package(
             name: "sluice",
             dependencies: [
                 "SluiceModel", "SluiceConfig", "SluiceEngine", "SluiceReporting", "SluiceSSH",
-                "SluiceJournal", "SluiceHTTP", "SluiceSimulation", "SluiceFleet",
+                "SluiceJournal", "SluiceHTTP", "SluicePrograms", "SluiceSimulation",
+                "SluiceFleet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -100,19 +109,22 @@ let package = Package(
         .testTarget(
             name: "SluiceConfigTests",
             dependencies: [
-                "SluiceModel", "SluiceConfig",
+                "SluiceModel", "SluiceConfig", "SluicePrograms",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             exclude: ["InventoryCases", "SSHConfigCases"]),
         .testTarget(
-            name: "SluiceEngineTests", dependencies: ["SluiceModel", "SluiceEngine"],
+            name: "SluiceEngineTests",
+            dependencies: ["SluiceModel", "SluiceEngine", "SluicePrograms"],
             exclude: ["Golden"]),
         .testTarget(
             name: "SluiceReportingTests", dependencies: ["SluiceModel", "SluiceReporting"],
             exclude: ["Golden"]),
+        .testTarget(name: "SluiceProgramsTests", dependencies: ["SluicePrograms"]),
         .testTarget(
-            name: "SluiceSSHTests", dependencies: ["SluiceModel", "SluiceEngine", "SluiceSSH"]),
+            name: "SluiceSSHTests",
+            dependencies: ["SluiceModel", "SluiceEngine", "SluicePrograms", "SluiceSSH"]),
         .testTarget(
             name: "SluiceJournalTests",
             dependencies: [
@@ -125,7 +137,7 @@ let package = Package(
         .testTarget(
             name: "SluiceFleetTests",
             dependencies: [
-                "SluiceFleet",
+                "SluiceFleet", "SluicePrograms",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SluicePrograms
 
 /// Trouble that a test brings over a fleet's processes.
 extension Fleet {

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Glibc
+import SluicePrograms
 
 /// Nodes with an SSH server and the demo service each, behind one HAProxy.
 package actor Fleet {
@@ -23,10 +24,10 @@ package actor Fleet {
 
     private let archives: ReleaseArchives
     private let cleanUp: FleetGuard
-    var sshServers: [Int: ChildProcess] = [:]
-    var haproxy: ChildProcess?
+    var sshServers: [Int: RunningProgram] = [:]
+    var haproxy: RunningProgram?
     /// What tests started beside the hosts' own programs, or in place of them.
-    var strangers: [ChildProcess] = []
+    var strangers: [RunningProgram] = []
     private var isKept = false
 
     private init(
@@ -126,7 +127,7 @@ package actor Fleet {
         }
         try Data((lines.joined(separator: "\n") + "\n").utf8)
             .write(to: URL(filePath: knownHosts))
-        try await withThrowingTaskGroup(of: (Int, ChildProcess).self) { group in
+        try await withThrowingTaskGroup(of: (Int, RunningProgram).self) { group in
             for node in nodes {
                 group.addTask {
                     try await node.startService()

@@ -1,6 +1,7 @@
 import Foundation
 import SluiceConfig
 import SluiceModel
+import SluicePrograms
 
 /// A directory of inventory files that goes away with the closure that uses it.
 struct InventoryFixture {
@@ -18,10 +19,10 @@ struct InventoryFixture {
             let file = directory.appendingPathComponent(name)
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data(text.utf8).write(to: file)
             if executable.contains(name) {
-                try FileManager.default.setAttributes(
-                    [.posixPermissions: 0o755], ofItemAtPath: file.path)
+                try await ProgramFile.write(text, to: file.path)
+            } else {
+                try Data(text.utf8).write(to: file)
             }
         }
         return try await body(InventoryFixture(directory: directory.path))
@@ -43,38 +44,11 @@ struct InventoryFixture {
         return try await reader.read(paths)
     }
 
-    /// Runs a script for real; without a deadline, since the scripts of the tests end by themselves.
+    /// Runs a script for real.
     static let runScript: InventoryScriptRunner = { path, arguments in
-        let output = Pipe()
-        let process = try start(path, arguments, output)
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw ScriptFailure(status: process.terminationStatus)
-        }
-        return String(decoding: data, as: UTF8.self)
-    }
-
-    /// A file that was just written is busy while a child that another test has just forked still
-    /// has it open.
-    private static func start(
-        _ path: String, _ arguments: [String], _ output: Pipe
-    ) throws -> Process {
-        let limit = ContinuousClock.now + .seconds(20)
-        while true {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: path)
-            process.arguments = arguments
-            process.standardOutput = output
-            do {
-                try process.run()
-                return process
-            } catch {
-                let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-                guard cause?.code == Int(ETXTBSY), ContinuousClock.now < limit else { throw error }
-                usleep(1000)
-            }
-        }
+        let result = try await Program(path, arguments).run()
+        guard result.number == 0 else { throw ScriptFailure(status: result.number) }
+        return result.output
     }
 
     struct ScriptFailure: Error { var status: Int32 }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import SluiceModel
+import SluicePrograms
 
 @testable import SluiceConfig
 
@@ -91,29 +92,7 @@ struct SSHConfigCase: Sendable {
     }
 
     @Sendable static func run(_ command: String) async throws -> Int32 {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", command]
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try await process.runToItsEnd()
-        return process.terminationStatus
-    }
-}
-
-extension Process {
-    /// Runs it, and holds none of the few threads meanwhile on which all tests run.
-    fileprivate func runToItsEnd() async throws {
-        try await withCheckedThrowingContinuation { continuation in
-            terminationHandler = { _ in continuation.resume() }
-            do {
-                try run()
-            } catch {
-                terminationHandler = nil
-                continuation.resume(throwing: error)
-            }
-        }
+        try await Program("/bin/sh", ["-c", command]).run().number
     }
 }
 
@@ -275,18 +254,10 @@ enum SSHProgram {
     static let path = "/usr/bin/ssh"
 
     /// Whether it is the version that the reader is held against.
-    static let isVersionReadLike: Bool = {
+    static func isVersionReadLike() async throws -> Bool {
         guard FileManager.default.isExecutableFile(atPath: path) else { return false }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = ["-V"]
-        let pipe = Pipe()
-        process.standardError = pipe
-        guard (try? process.run()) != nil else { return false }
-        let data = (try? pipe.fileHandleForReading.readToEnd()) ?? Data()
-        process.waitUntilExit()
-        return String(decoding: data, as: UTF8.self).hasPrefix("OpenSSH_9.2")
-    }()
+        return try await Program(path, ["-V"]).run().errors.hasPrefix("OpenSSH_9.2")
+    }
 
     /// What `ssh -G` says about each case, in the directory of its number; nil where it refuses.
     ///
@@ -309,10 +280,7 @@ enum SSHProgram {
             script += " >\(home)/.out 2>\(home)/.err; echo $? >\(home)/.status\n"
         }
         try Data(script.utf8).write(to: URL(fileURLWithPath: directory + "/run"))
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = [directory + "/run"]
-        try await process.runToItsEnd()
+        _ = try await Program("/bin/sh", [directory + "/run"], limit: .seconds(600)).run()
         return try cases.indices.map { index in
             let home = "\(directory)/\(index)"
             let status = try text(home + "/.status")

@@ -4,7 +4,9 @@ import Testing
 @testable import SluiceConfig
 
 /// Random configurations, held against the ssh that is installed.
-@Suite("ssh configurations held against ssh itself", .enabled(if: SSHProgram.isVersionReadLike))
+@Suite(
+    "ssh configurations held against ssh itself",
+    .enabled { try await SSHProgram.isVersionReadLike() })
 struct SSHConfigLiveTests {
     /// `SLUICE_SSH_CONFIGS=N` for a longer search, `SLUICE_SSH_SEED=N` for where it begins.
     private static let count =

@@ -7,6 +7,16 @@ import Testing
 
 /// The dead-man timer, really run, in each shell that this machine has.
 @Suite(.aFewAtOnce) struct DeadManTimerTests {
+    /// Of the tests' own host: 51 services once ran on until the last test had ended.
+    @Test func aHostTakesItsServiceAlong() async throws {
+        let shell = try #require(HostShell.all.first)
+        var host: DrainedHost? = try await DrainedHost(shell)
+        let pid = try #require(try await host?.process().pid)
+        #expect(ProcessTree.start(of: pid) != nil)
+        host = nil
+        try await eventually("its service has ended") { ProcessTree.start(of: pid) == nil }
+    }
+
     @Test(arguments: HostShell.all) func aHostThatNobodyRenewsComesBack(
         shell: HostShell
     ) async throws {
@@ -173,7 +183,7 @@ import Testing
         let process = try await host.process()
         let command = host.signal(
             process, DeadManTimer(lease: .seconds(5), window: .zero, previous: "v1"))
-        let session = try host.host.start(
+        let session = try await host.host.start(
             command, host.claim,
             shellGoesOn: "while [ ! -e \(Shell.quote(leave)) ]; do sleep 0.1; done")
         try await eventually("the signal came") { host.story.contains("off v1") }
@@ -268,7 +278,7 @@ import Testing
         let host = try await DrainedHost(shell)
         try await host.drained()
         let go = host.host.directory + "/go"
-        let running = try host.host.start(
+        let running = try await host.host.start(
             host.host.hook("while [ ! -e \(Shell.quote(go)) ]; do sleep 0.1; done"), host.claim)
         try await eventually("the mark is there") {
             host.host.files.contains { $0.hasPrefix("busy.") }
@@ -300,7 +310,7 @@ import Testing
         let sudo = try LockedHost(
             shell, become: Become(user: "app"), root: "other",
             change: { $0.drain.lease = .seconds(2) })
-        try sudo.install("sudo", "#!/bin/sh\nshift 4\nexec env -i PATH=\"$PATH\" \"$@\"\n")
+        try await sudo.install("sudo", "#!/bin/sh\nshift 4\nexec env -i PATH=\"$PATH\" \"$@\"\n")
         let locked = try await sudo.run(sudo.commands.lock(), host.claim)
         #expect(locked.status == 0, "\(locked)")
         let result = try await sudo.run(

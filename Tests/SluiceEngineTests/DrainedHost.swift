@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import SluiceModel
+import SluicePrograms
 import Synchronization
 import Testing
 
@@ -46,7 +47,7 @@ final class DrainedHost: Sendable {
             let quoted = Shell.quote(root)
             // The second release fails to start where the habit says so.
             let fails = habit == .failsNext && release == "v1" ? "[ ! -e log ] || exit 3" : ":"
-            try ProgramFiles.write(
+            try await ProgramFile.write(
                 """
                 #!/bin/sh
                 cd \(quoted) || exit
@@ -61,7 +62,7 @@ final class DrainedHost: Sendable {
         }
         try FileManager.default.createDirectory(
             atPath: clock, withIntermediateDirectories: false)
-        try host.install(
+        try await host.install(
             "second",
             """
             #!/bin/sh

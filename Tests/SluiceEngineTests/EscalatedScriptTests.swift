@@ -1,5 +1,6 @@
 import Foundation
 import SluiceModel
+import SluicePrograms
 import Testing
 
 @testable import SluiceEngine
@@ -48,64 +49,43 @@ import Testing
 
     private func run(
         _ script: String, asks: String, input: String, program: String = "sudo"
-    ) throws -> (status: Int32, output: String, calls: String, errors: String) {
+    ) async throws -> (status: Int32, output: String, calls: String, errors: String) {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("sluice-sudo-\(UUID().uuidString)")
         try FileManager.default.createDirectory(
             at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         let stand = directory.appendingPathComponent(program)
-        try (program == "su" ? Self.su : Self.sudo).write(
-            to: stand, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes(
-            [.posixPermissions: 0o755], ofItemAtPath: stand.path)
-        let file = directory.appendingPathComponent("input")
-        try input.write(to: file, atomically: true, encoding: .utf8)
-        // A file that was just written is busy while a child that another test has just forked
-        // still has it open: the shell says 126 then, and its `sudo` has not run.
+        try await ProgramFile.write(program == "su" ? Self.su : Self.sudo, to: stand.path)
         let calls = directory.appendingPathComponent("calls").path
-        let wait =
-            "until \(program) -S -p '' true 2>/dev/null </dev/null; [ $? != 126 ]; do :; done; "
-            + ": >'\(calls)'\n"
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", wait + script]
-        process.environment = [
-            "PATH": directory.path + ":/usr/bin:/bin", "ASKS": asks,
-            "CALLS": calls, "PASSWORD": Self.password,
-            "SLUICE_TOKEN": "7",
-        ]
-        process.standardInput = try FileHandle(forReadingFrom: file)
-        let output = Pipe()
-        process.standardOutput = output
-        let errors = directory.appendingPathComponent("errors")
-        try Data().write(to: errors)
-        process.standardError = try FileHandle(forWritingTo: errors)
-        try process.run()
-        let text = String(
-            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
+        let result = try await Program(
+            "/bin/sh", ["-c", ": >'\(calls)'\n" + script],
+            variables: .exactly([
+                "PATH": directory.path + ":/usr/bin:/bin", "ASKS": asks,
+                "CALLS": calls, "PASSWORD": Self.password,
+                "SLUICE_TOKEN": "7",
+            ]), input: input
+        ).run()
         return (
-            process.terminationStatus, text,
-            try String(contentsOfFile: calls, encoding: .utf8),
-            try String(contentsOf: errors, encoding: .utf8)
+            result.number, result.output, try String(contentsOfFile: calls, encoding: .utf8),
+            result.errors
         )
     }
 
     /// Whether `sudo` asks each time, never, only the first time, or only for the program itself.
     @Test(arguments: ["sh env", "", "sh", "env"])
-    func theScriptHasItsInputAndStatus(asks: String) throws {
+    func theScriptHasItsInputAndStatus(asks: String) async throws {
         let spec = Sample.spec("h1") { $0.target.become = Become(user: "app") }
         let command = RemoteCommands(spec: spec, release: Sample.release).command(
             .hook, .change, "echo token=$SLUICE_TOKEN; cat; exit 5", deadline: .seconds(9),
             purpose: "test", isGuarded: false)
         let script = "export SLUICE_ROLLOUT=r\n" + command.script
-        let good = try run(
+        let good = try await run(
             EscalatedScript.with(Self.password, script, for: Become()), asks: asks, input: "a\nb\n")
         #expect(good.status == 5)
         #expect(good.output == "token=7\na\nb\n")
         guard asks.contains("sh") else { return }
-        let wrong = try run(
+        let wrong = try await run(
             EscalatedScript.with("other", script, for: Become()), asks: asks, input: "a\n")
         #expect(wrong.status == Int32(ScriptStatus.escalationRefused))
         #expect(wrong.output == "")
@@ -121,9 +101,9 @@ import Testing
 
     /// Whether `su` asks both times, never, or only one of them.
     @Test(arguments: ["try run", "", "try", "run"])
-    func suLeavesTheScriptItsInputStatusAndErrors(asks: String) throws {
+    func suLeavesTheScriptItsInputStatusAndErrors(asks: String) async throws {
         let text = "echo token=$SLUICE_TOKEN $USER; cat; echo words >&2; exit 5"
-        let good = try run(
+        let good = try await run(
             suScript(text, password: Self.password), asks: asks, input: "a\nb\n", program: "su")
         #expect(good.status == 5)
         #expect(good.output == "token=7 app\na\nb\n")
@@ -132,7 +112,7 @@ import Testing
         #expect(good.calls == "call C\ncall \n")
         guard asks.contains("try") else { return }
         for (password, words) in [("other", "that was given"), (nil, "none was given")] {
-            let wrong = try run(
+            let wrong = try await run(
                 suScript(text, password: password), asks: asks, input: "\(Self.password)\nb\n",
                 program: "su")
             #expect(wrong.status == Int32(ScriptStatus.escalationRefused))
@@ -142,8 +122,8 @@ import Testing
         }
     }
 
-    @Test func suWithoutAPasswordLeavesTheInputAlone() throws {
-        let result = try run(
+    @Test func suWithoutAPasswordLeavesTheInputAlone() async throws {
+        let result = try await run(
             suScript("cat; exit 3", password: nil), asks: "", input: "a\nb\n", program: "su")
         #expect(result.status == 3)
         #expect(result.output == "a\nb\n" && result.errors == "")

@@ -93,7 +93,7 @@ import Testing
             let host = try LockedHost(shell)
             let (go, leave) = (host.directory + "/go", host.directory + "/leave")
             try host.place(ours, until: LockedHost.now - 5)
-            let running = try host.start(
+            let running = try await host.start(
                 host.hook("while [ ! -e \(Shell.quote(go)) ]; do sleep 0.1; done; exit 7"), ours,
                 shellGoesOn: "while [ ! -e \(Shell.quote(leave)) ]; do sleep 0.1; done")
             try await eventually("the mark is there") { host.files.count == 2 }
@@ -131,7 +131,7 @@ import Testing
         let host = try LockedHost(shell)
         let go = host.directory + "/go"
         try host.place(ours, until: 5)
-        let running = try host.start(
+        let running = try await host.start(
             host.hook("while [ ! -e \(Shell.quote(go)) ]; do sleep 0.1; done"), ours)
         try await eventually("the mark is there") { host.files.count == 2 }
         #expect(try await host.run(host.hook("exit 0"), ours).status == 0)
@@ -146,7 +146,7 @@ import Testing
 
     @Test(arguments: HostShell.all) func sudoDropsTheEnvironment(shell: HostShell) async throws {
         let host = try LockedHost(shell, become: Become(user: "o'b"))
-        try host.install(
+        try await host.install(
             "sudo",
             """
             #!/bin/sh

@@ -13,7 +13,14 @@ import Testing
     private func run(
         _ host: LockedHost, _ jobs: [(RemoteCommand, Claim)]
     ) async throws -> [RunningShell.Result] {
-        let running = try jobs.map { try host.start($0.0, $0.1) }
+        let running = try await withThrowingTaskGroup(of: (Int, RunningShell).self) { group in
+            for (place, job) in jobs.enumerated() {
+                group.addTask { (place, try await host.start(job.0, job.1)) }
+            }
+            var running: [Int: RunningShell] = [:]
+            for try await (place, shell) in group { running[place] = shell }
+            return jobs.indices.compactMap { running[$0] }
+        }
         var results: [RunningShell.Result] = []
         for one in running { results.append(await one.end()) }
         return results
@@ -58,8 +65,8 @@ import Testing
     private static let open = HostShell.all.filter { $0.applets == nil }
 
     /// Has a script's `program` do something first.
-    private func before(_ program: String, _ deed: String, on host: LockedHost) throws {
-        try host.install(
+    private func before(_ program: String, _ deed: String, on host: LockedHost) async throws {
+        try await host.install(
             program,
             """
             #!/bin/sh
@@ -76,7 +83,7 @@ import Testing
         let start = try #require(ProcessTree.start(of: Int(getpid())))
         let mark = "busy.\(getpid()).\(start)"
         // It was not there when the taker looked, and is when the lock has been placed.
-        try before("ln", ": >\(Shell.quote(host.state + "/" + mark))", on: host)
+        try await before("ln", ": >\(Shell.quote(host.state + "/" + mark))", on: host)
         let result = try await host.run(host.commands.lock(), claims(1)[0])
         #expect(result.status == ScriptStatus.lockHeld, "\(result)")
         #expect(result.errors.contains("a command of it still runs"), "\(result)")
@@ -88,7 +95,7 @@ import Testing
         let host = try LockedHost(shell)
         try host.place(Claim(token: "t0", rollout: "r0"), until: LockedHost.now - 2)
         let lock = Shell.quote(host.lockFile)
-        try before("mv", "rm -f \(lock); echo token=another >\(lock)", on: host)
+        try await before("mv", "rm -f \(lock); echo token=another >\(lock)", on: host)
         let result = try await host.run(host.commands.lock(), claims(1)[0])
         #expect(result.status == ScriptStatus.lockHeld, "\(result)")
         #expect(result.errors == "the lock of this host has just changed hands\n")

@@ -117,7 +117,7 @@ import Testing
         let host = try LockedHost(shell)
         // Whoever has become `sleep` does not wait for its children.
         let (file, go) = (host.directory + "/child", host.directory + "/go")
-        let parent = try host.start(
+        let parent = try await host.start(
             RemoteCommand(
                 role: .hook, effect: .change,
                 script: "while [ ! -e \(go) ]; do sleep 0.1; done & "

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import SluiceModel
+import SluicePrograms
 import Synchronization
 import Testing
 
@@ -67,14 +68,18 @@ final class RunningShell: Sendable {
     }
 
     let pid: Int
+    private let program: RunningProgram
     private let outcome: Task<Result, Never>
 
     /// - Parameter input: Where its standard input comes from.
-    init(_ arguments: [String], path: String, input: String, files: String) throws {
+    init(_ arguments: [String], path: String, input: String, files: String) async throws {
         let (output, errors) = (files + ".out", files + ".err")
-        for file in [output, errors] { try Data().write(to: URL(filePath: file)) }
-        let pid = try Self.spawn(
-            arguments, ["PATH=" + path, "HOME=/nonexistent"], [input, output, errors])
+        let program = try await RunningProgram.start(
+            arguments[0], Array(arguments.dropFirst()),
+            variables: .exactly(["PATH": path, "HOME": "/nonexistent"]),
+            files: .init(input: input, output: output, errors: errors))
+        let pid = Int(program.pid)
+        self.program = program
         self.pid = pid
         outcome = Task {
             let deadline = Task {
@@ -83,76 +88,29 @@ final class RunningShell: Sendable {
                 Issue.record("a script did not end within 300 s")
                 for one in ProcessTree.below(pid) + [pid] { kill(pid_t(one), SIGKILL) }
             }
-            let status = await Self.status(of: pid)
-            deadline.cancel()
+            defer { deadline.cancel() }
             let text = { (file: String) in
                 String(
                     decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self)
             }
-            return Result(status: status, output: text(output), errors: text(errors))
+            do {
+                let status =
+                    switch try await program.end() {
+                    case .exited(let code): Int(code)
+                    case .signaled(let signal): 128 + Int(signal)
+                    case .timedOut: -1
+                    }
+                return Result(status: status, output: text(output), errors: text(errors))
+            } catch {
+                return Result(status: -1, output: text(output), errors: "\(error)")
+            }
         }
     }
 
     func end() async -> Result { await outcome.value }
 
-    /// Foundation's `Process` has not ended before everything has that it left running.
-    private static func spawn(
-        _ arguments: [String], _ environment: [String], _ streams: [String]
-    ) throws -> Int {
-        var actions = unsafe posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        unsafe posix_spawnattr_init(&attributes)
-        defer {
-            unsafe posix_spawn_file_actions_destroy(&actions)
-            unsafe posix_spawnattr_destroy(&attributes)
-        }
-        for (descriptor, file) in streams.enumerated() {
-            unsafe posix_spawn_file_actions_addopen(
-                &actions, Int32(descriptor), file, descriptor == 0 ? O_RDONLY : O_WRONLY, 0)
-        }
-        // Threads of Swift's pool block signals, and a child would inherit that.
-        var none = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var words = unsafe arguments.map { unsafe strdup($0) } + [nil]
-        var variables = unsafe environment.map { unsafe strdup($0) } + [nil]
-        defer { unsafe (words + variables).forEach { unsafe free($0) } }
-        var pid = pid_t()
-        let code = ProgramFiles.alone {
-            unsafe posix_spawn(&pid, arguments[0], &actions, &attributes, &words, &variables)
-        }
-        guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EIO) }
-        return Int(pid)
-    }
-
-    private static func status(of pid: Int) async -> Int {
-        var status: Int32 = 0
-        while unsafe waitpid(pid_t(pid), &status, WNOHANG) == 0 {
-            // Cancelled, it would spin.
-            await Task { try? await Task.sleep(for: .milliseconds(5)) }.value
-        }
-        let signal = status & 0x7F
-        return Int(signal == 0 ? (status >> 8) & 0xFF : 128 + signal)
-    }
-}
-
-/// Programs that a test writes and then runs. A process that is started while one is being written
-/// holds it open for a moment, and for that moment it can't be run.
-enum ProgramFiles {
-    private static let writing = NSLock()
-
-    static func alone<T>(_ body: () throws -> T) rethrows -> T {
-        try writing.withLock(body)
-    }
-
-    static func write(_ text: String, to file: String) throws {
-        try alone {
-            try Data(text.utf8).write(to: URL(filePath: file), options: .withoutOverwriting)
-        }
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
-    }
+    /// A test that has thrown waits for nothing any more.
+    deinit { program.cancel() }
 }
 
 enum ProcessTree {
@@ -201,7 +159,7 @@ final class LockedHost: Sendable {
         change: (inout HostSpec) -> Void = { _ in }
     ) throws {
         self.shell = shell
-        var template = Array((NSTemporaryDirectory() + "/sluice-lock-XXXXXX").utf8CString)
+        var template = Array((NSTemporaryDirectory() + "sluice-lock-XXXXXX").utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw POSIXError(.EIO) }
         let bytes = template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         directory = String(decoding: bytes, as: UTF8.self)
@@ -229,20 +187,20 @@ final class LockedHost: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
     /// Puts a program on the path of the scripts.
-    func install(_ name: String, _ text: String) throws {
+    func install(_ name: String, _ text: String) async throws {
         let file = directory + "/bin/" + name
         // What is there may be a link to a program of this machine.
         if (try? FileManager.default.destinationOfSymbolicLink(atPath: file)) != nil {
             try FileManager.default.removeItem(atPath: file)
         }
-        try ProgramFiles.write(text, to: file)
+        try await ProgramFile.write(text, to: file)
     }
 
     /// Begins the command as the session does: as one word that a subshell of the persistent
     /// shell evaluates. With `input` the script itself reads that file.
     func start(
         _ command: RemoteCommand, _ claim: Claim, input: String? = nil, shellGoesOn: String? = nil
-    ) throws -> RunningShell {
+    ) async throws -> RunningShell {
         let number = runs.withLock { number in
             number += 1
             return number
@@ -253,11 +211,11 @@ final class LockedHost: Sendable {
         if let shellGoesOn { text += shellGoesOn + "\n" }
         text += "exit $code\n"
         if let input {
-            return try RunningShell(
+            return try await RunningShell(
                 shell.arguments + ["-c", text], path: path, input: input, files: files)
         }
         try Data(text.utf8).write(to: URL(filePath: files))
-        return try RunningShell(shell.arguments, path: path, input: files, files: files)
+        return try await RunningShell(shell.arguments, path: path, input: files, files: files)
     }
 
     func run(

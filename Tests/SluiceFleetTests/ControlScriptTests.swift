@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SluicePrograms
 import Testing
 
 @testable import SluiceFleet
@@ -14,7 +15,7 @@ import Testing
                 .flatMap { Int32($0.trimmed) }
         }
 
-        func control(_ verb: String) async throws -> Command.Outcome {
+        func control(_ verb: String) async throws -> Program.Result {
             // With a proxy that nobody runs: the script must not ask it.
             try await Command(
                 "sh", [root + "/current/control.sh", verb],
@@ -72,32 +73,32 @@ import Testing
 
     @Test func startStatusStop() async throws {
         try await withInstallation { service in
-            #expect(try await service.control("status").status == 3)
+            #expect(try await service.control("status").number == 3)
             let start = try await service.control("start")
-            #expect(start.status == 0, "\(start.errors)")
+            #expect(start.number == 0, "\(start.errors)")
             #expect(start.output.contains("started, pid"))
             let pid = try #require(service.recorded)
-            #expect(try await service.control("status").status == 0)
+            #expect(try await service.control("status").number == 0)
 
             // A second start leaves the running one alone.
             #expect(try await service.control("start").output.contains("already running"))
             #expect(service.recorded == pid)
 
-            #expect(try await service.control("restart").status == 0)
+            #expect(try await service.control("restart").number == 0)
             #expect(service.recorded != pid)
             #expect(ProcessTable.identity(of: pid) == nil)
 
             let second = try #require(service.recorded)
-            #expect(try await service.control("stop").status == 0)
+            #expect(try await service.control("stop").number == 0)
             #expect(ProcessTable.identity(of: second) == nil)
-            #expect(try await service.control("status").status == 3)
-            #expect(try await service.control("stop").status == 0)
+            #expect(try await service.control("status").number == 3)
+            #expect(try await service.control("stop").number == 0)
         }
     }
 
     @Test func theServiceIsDetached() async throws {
         try await withInstallation { service in
-            #expect(try await service.control("start").status == 0)
+            #expect(try await service.control("start").number == 0)
             let pid = try #require(service.recorded)
             #expect(getsid(pid) == pid)
             let input = try FileManager.default.destinationOfSymbolicLink(
@@ -115,13 +116,13 @@ import Testing
                 atPath: service.root + "/run", withIntermediateDirectories: true)
             try Data("\(stranger.pid)\n".utf8).write(to: URL(filePath: service.pidfile))
 
-            #expect(try await service.control("status").status == 1)
+            #expect(try await service.control("status").number == 1)
             let stop = try await service.control("stop")
             #expect(stop.errors.contains("another program"))
             #expect(ProcessTable.identity(of: stranger.pid) != nil)
 
             try Data("\(stranger.pid)\n".utf8).write(to: URL(filePath: service.pidfile))
-            #expect(try await service.control("start").status == 0)
+            #expect(try await service.control("start").number == 0)
             #expect(service.recorded != stranger.pid)
             #expect(ProcessTable.identity(of: stranger.pid) != nil)
             await stranger.stop()
@@ -129,17 +130,17 @@ import Testing
             _ = try await service.control("stop")
             for text in ["", "x\n", "-1\n", "0\n"] {
                 try Data(text.utf8).write(to: URL(filePath: service.pidfile))
-                #expect(try await service.control("stop").status == 0, "`\(text)`")
+                #expect(try await service.control("stop").number == 0, "`\(text)`")
             }
         }
     }
 
     @Test func aServiceThatIgnoresTermIsKilled() async throws {
         try await withInstallation(fault: "ignore-term") { service in
-            #expect(try await service.control("start").status == 0)
+            #expect(try await service.control("start").number == 0)
             let pid = try #require(service.recorded)
             let stop = try await service.control("stop")
-            #expect(stop.status == 0)
+            #expect(stop.number == 0)
             #expect(stop.output.contains("killing"))
             #expect(ProcessTable.identity(of: pid) == nil)
             #expect(service.recorded == nil)
@@ -149,7 +150,7 @@ import Testing
     @Test func aServiceThatDiesAtItsStartIsToldWithItsLastWords() async throws {
         try await withInstallation(fault: "exit-on-start") { service in
             let start = try await service.control("start")
-            #expect(start.status == 1)
+            #expect(start.number == 1)
             #expect(start.errors.contains("exit-on-start"))
         }
     }
@@ -158,9 +159,9 @@ import Testing
         try await withInstallation { service in
             try FileManager.default.removeItem(atPath: service.root + "/current/bin/pingd")
             let start = try await service.control("start")
-            #expect(start.status == 5)
+            #expect(start.number == 5)
             #expect(start.errors.contains("bin/pingd is missing"))
-            #expect(try await service.control("reload").status == 2)
+            #expect(try await service.control("reload").number == 2)
         }
     }
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SluicePrograms
 import Testing
 
 @testable import SluiceFleet
@@ -152,12 +153,12 @@ import Testing
                     sleepers(of: fleet) == node.number + 1
                 }
                 await fleet.dropSSHConnections(node)
-                #expect(try await waiting.value.status == 255)
+                #expect(try await waiting.value.number == 255)
                 #expect(node.service != nil)
 
                 await fleet.stopSSH(node)
                 let refused = try await Command("ssh", ssh + ["true"]).run()
-                #expect(refused.status == 255)
+                #expect(refused.number == 255)
                 try await fleet.startSSH(node)
                 try await Command("ssh", ssh + ["true"]).runChecked()
                 try await fleet.changeHostKey(node)
@@ -201,7 +202,7 @@ import Testing
 
     /// A process with a fleet's mark, once it is what it is going to be: in the midst of its `exec`
     /// a process has no environment to be found by.
-    private func member(of root: String) async throws -> ChildProcess {
+    private func member(of root: String) async throws -> RunningProgram {
         let member = try await ChildProcess.start(
             "sleep", ["600"], log: "/dev/null", environment: [Sweep.variable: root],
             diesWithParent: true)

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import SluicePrograms
 import Synchronization
 
 @testable import SluiceFleet

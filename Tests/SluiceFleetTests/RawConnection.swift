@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import NIOCore
+import SluicePrograms
 
 @testable import SluiceFleet
 
@@ -86,7 +87,7 @@ struct RunningPingd {
     let address: String
     let port: Int
     let pidfile: String
-    let child: ChildProcess
+    let child: RunningProgram
 
     func get(_ path: String, method: String = "GET") async throws -> RawAnswer {
         let connection = try RawConnection(address, port)

@@ -1,3 +1,4 @@
+import SluicePrograms
 import Testing
 
 @testable import SluiceFleet
@@ -13,7 +14,7 @@ import Testing
 
             try await node.makeReadOnly(node.root + "/releases")
             let touch = Command("touch", [node.root + "/releases/x"])
-            #expect(try await touch.run().status != 0)
+            #expect(try await touch.run().number != 0)
             try await node.makeWritable(node.root + "/releases")
             try await touch.runChecked()
             #expect(

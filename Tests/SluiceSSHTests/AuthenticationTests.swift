@@ -37,8 +37,8 @@ extension LiveTests {
             return error
         }
 
-        func fingerprint(_ path: String) throws -> String {
-            String(try tool(["ssh-keygen", "-l", "-f", path]).split(separator: " ")[1])
+        func fingerprint(_ path: String) async throws -> String {
+            String(try await tool(["ssh-keygen", "-l", "-f", path]).split(separator: " ")[1])
         }
 
         func count(_ text: String, in server: SSHServer) -> Int {
@@ -52,16 +52,16 @@ extension LiveTests {
             ["rsa", "-b", "2048", "-m", "PEM"], ["ecdsa", "-m", "PKCS8"],
         ])
         func protectedKeyFile(_ kind: [String]) async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             let path = server.directory + "/key"
-            try SSHServer.key(
+            try await SSHServer.key(
                 kind[0], at: path, passphrase: "sesame", options: Array(kind.dropFirst()))
             try server.authorize(path + ".pub")
             let person = ScriptedPerson(["wrong", "sesame"])
             let desk = SecretDesk(prompting: person)
             try await attempt(server.endpoint(keyFiles: [path]), desk)
             #expect(person.asked == ["passphrase 1", "passphrase 2"])
-            let print = try fingerprint(path + ".pub")
+            let print = try await fingerprint(path + ".pub")
             #expect(count("Accepted publickey for \(SSHServer.user)", in: server) == 1)
             #expect(server.log.contains("\(kind[0].uppercased()) \(print)"), "\(server.log)")
             // Also where only the passphrase shows which key it is.
@@ -72,9 +72,10 @@ extension LiveTests {
 
         /// The passphrase of `ansible_ssh_private_key_passphrase`, right, wrong, and on the way.
         @Test func aGivenPassphraseOpensTheKeyFile() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try await SSHServer.key(
+                "ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
             try server.authorize(path + ".pub")
             func logIn(
                 _ endpoint: SSHEndpoint, _ passphrase: String, _ person: ScriptedPerson?
@@ -105,7 +106,7 @@ extension LiveTests {
             #expect(!"\(error)".contains("hunter2"))
 
             // It is this host's, and not one's on the way to it.
-            let jump = try SSHServer()
+            let jump = try await SSHServer()
             try jump.authorize(path + ".pub")
             var behind = server.endpoint()
             behind.jumps = [jump.endpoint(keyFiles: [path])]
@@ -114,9 +115,10 @@ extension LiveTests {
         }
 
         @Test func aStrangersKeyNeedsNoPassphrase() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try await SSHServer.key(
+                "ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
             let person = ScriptedPerson(["sesame"])
             try await attempt(
                 server.endpoint(keyFiles: [path, server.clientKey]), SecretDesk(prompting: person))
@@ -125,7 +127,7 @@ extension LiveTests {
 
         /// As in OpenSSH, a private key that others may read is none.
         @Test func aKeyFileThatIsOpenToOthers() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             unsafe chmod(server.clientKey, 0o640)
             let exposed = try await failure(server.endpoint())
             #expect(exposed.code == .noKeys)
@@ -135,10 +137,10 @@ extension LiveTests {
         }
 
         /// On a build server: no answer is given that nobody gave, and none is asked for.
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func nobodyToAsk() async throws {
-            let server = try SSHServer(options: Self.keyboardOptions)
-            let user = try TemporaryUser()
+            let server = try await SSHServer(options: Self.keyboardOptions)
+            let user = try await TemporaryUser()
             let desk = SecretDesk(prompting: nil)
             let refused = try await failure(server.endpoint(user: user.name), desk)
             #expect(refused.code == .authRefused)
@@ -147,21 +149,23 @@ extension LiveTests {
         }
 
         @Test func afterThreeWrongPassphrasesTheNextKey() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try await SSHServer.key(
+                "ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
             try server.authorize(path + ".pub")
             let person = ScriptedPerson(["a", "b", "c"])
             try await attempt(
                 server.endpoint(keyFiles: [path, server.clientKey]), SecretDesk(prompting: person))
             #expect(person.asked.count == 3)
-            #expect(server.log.contains(try fingerprint(server.clientKey)))
+            #expect(server.log.contains(try await fingerprint(server.clientKey)))
         }
 
         @Test func oneQuestionForManyHosts() async throws {
-            let server = try SSHServer(options: ["MaxStartups 100"])
+            let server = try await SSHServer(options: ["MaxStartups 100"])
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try await SSHServer.key(
+                "ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
             try server.authorize(path + ".pub")
             let gate = Gate()
             let person = ScriptedPerson(["sesame"], gate: gate)
@@ -187,9 +191,10 @@ extension LiveTests {
 
         @Test(arguments: [true, false])
         func cancelledInTheQuestion(_ isClosed: Bool) async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             let path = server.directory + "/key"
-            try SSHServer.key("ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
+            try await SSHServer.key(
+                "ed25519", at: path, passphrase: "sesame", options: ["-a", "1"])
             try server.authorize(path + ".pub")
             let person = ScriptedPerson(["sesame"], gate: Gate())
             let connection = SSHConnection(
@@ -204,10 +209,10 @@ extension LiveTests {
 
         // MARK: Passwords
 
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func password() async throws {
-            let server = try SSHServer(options: Self.passwordOptions)
-            let user = try TemporaryUser()
+            let server = try await SSHServer(options: Self.passwordOptions)
+            let user = try await TemporaryUser()
             let endpoint = server.endpoint(keyFiles: [], user: user.name)
             try await attempt(
                 endpoint, SecretDesk(prompting: nil, password: Secret(user.password)))
@@ -226,10 +231,10 @@ extension LiveTests {
 
         /// A host whose key is not the known one is let pass where that is asked for, and gets no
         /// password, as with `ssh`.
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func noPasswordForAHostWhoseKeyHasChanged() async throws {
-            let server = try SSHServer(options: Self.passwordOptions)
-            let user = try TemporaryUser()
+            let server = try await SSHServer(options: Self.passwordOptions)
+            let user = try await TemporaryUser()
             let other = try String(contentsOfFile: server.clientKey + ".pub", encoding: .utf8)
             let known = try server.write("[127.0.0.1]:\(server.port) \(other)", to: "changed")
             var endpoint = server.endpoint(keyFiles: [], knownHosts: known, user: user.name)
@@ -243,10 +248,10 @@ extension LiveTests {
             #expect(count("Failed password", in: server) == 0)
         }
 
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func wrongPasswords() async throws {
-            let server = try SSHServer(options: Self.passwordOptions)
-            let user = try TemporaryUser()
+            let server = try await SSHServer(options: Self.passwordOptions)
+            let user = try await TemporaryUser()
             let endpoint = server.endpoint(keyFiles: [], user: user.name)
             // From a file: tried once, and nobody is asked.
             let person = ScriptedPerson([user.password])
@@ -273,10 +278,10 @@ extension LiveTests {
             #expect(count("Accepted", in: server) == 0 && person.asked.isEmpty)
         }
 
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func keyboardInteractive() async throws {
-            let server = try SSHServer(options: Self.keyboardOptions)
-            let user = try TemporaryUser()
+            let server = try await SSHServer(options: Self.keyboardOptions)
+            let user = try await TemporaryUser()
             let endpoint = server.endpoint(keyFiles: [], user: user.name)
             try await attempt(
                 endpoint, SecretDesk(prompting: nil, password: Secret(user.password)))
@@ -286,11 +291,11 @@ extension LiveTests {
             #expect(count("Accepted keyboard-interactive/pam for \(user.name)", in: server) == 2)
         }
 
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func keyboardInteractiveThroughAJumpHost() async throws {
-            let jump = try SSHServer()
-            let server = try SSHServer(options: Self.keyboardOptions)
-            let user = try TemporaryUser()
+            let jump = try await SSHServer()
+            let server = try await SSHServer(options: Self.keyboardOptions)
+            let user = try await TemporaryUser()
             var endpoint = server.endpoint(keyFiles: [], user: user.name)
             endpoint.jumps = [jump.endpoint()]
             try await attempt(
@@ -300,10 +305,10 @@ extension LiveTests {
         }
 
         /// Questions that only a person understands: PAM wants a new password.
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func questionsInAConversation() async throws {
-            let server = try SSHServer(options: Self.keyboardOptions)
-            let user = try TemporaryUser(expired: true)
+            let server = try await SSHServer(options: Self.keyboardOptions)
+            let user = try await TemporaryUser(expired: true)
             let endpoint = server.endpoint(keyFiles: [], user: user.name)
             let nobody = try await failure(
                 endpoint, SecretDesk(prompting: nil, password: Secret(user.password)))
@@ -321,10 +326,10 @@ extension LiveTests {
             #expect(count("Accepted keyboard-interactive/pam for \(user.name)", in: server) == 2)
         }
 
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func cancelledInAConversation() async throws {
-            let server = try SSHServer(options: Self.keyboardOptions)
-            let user = try TemporaryUser()
+            let server = try await SSHServer(options: Self.keyboardOptions)
+            let user = try await TemporaryUser()
             let person = ScriptedPerson([user.password], gate: Gate())
             let connection = SSHConnection(
                 server.endpoint(keyFiles: [], user: user.name),
@@ -339,10 +344,10 @@ extension LiveTests {
 
         // MARK: The order
 
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func preferredAuthentications() async throws {
-            let server = try SSHServer(options: Self.passwordOptions)
-            let user = try TemporaryUser()
+            let server = try await SSHServer(options: Self.passwordOptions)
+            let user = try await TemporaryUser()
             unsafe chmod(server.directory, 0o755)
             var endpoint = server.endpoint(user: user.name)
             let desk = SecretDesk(prompting: nil, password: Secret(user.password))
@@ -362,11 +367,11 @@ extension LiveTests {
         }
 
         /// Two factors, as sshd's AuthenticationMethods wants them.
-        @Test(.enabled(if: TemporaryUser.isPossible, "needs root to add a user"))
+        @Test(.enabled("needs root to add a user") { await TemporaryUser.isPossible() })
         func aKeyAndAPassword() async throws {
-            let server = try SSHServer(
+            let server = try await SSHServer(
                 options: Self.passwordOptions + ["AuthenticationMethods publickey,password"])
-            let user = try TemporaryUser()
+            let user = try await TemporaryUser()
             unsafe chmod(server.directory, 0o755)
             let endpoint = server.endpoint(user: user.name)
             try await attempt(
@@ -380,9 +385,9 @@ extension LiveTests {
         // MARK: Agents and certificates
 
         @Test func identityAgent() async throws {
-            let server = try SSHServer()
-            let agent = try Agent(in: server.directory)
-            try agent.add(server.clientKey)
+            let server = try await SSHServer()
+            let agent = try await Agent(in: server.directory)
+            try await agent.add(server.clientKey)
             let name = "SLUICE_TEST_AGENT_\(server.port)"
             unsafe setenv(name, agent.socket, 1)
             defer { unsafe unsetenv(name) }
@@ -396,10 +401,10 @@ extension LiveTests {
         /// An authority that the server trusts, and a user key that it signed.
         private func certified(
             _ kind: [String], by server: SSHServer, principal: String = SSHServer.user
-        ) throws -> String {
+        ) async throws -> String {
             let path = server.directory + "/key"
-            try SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
-            try tool([
+            try await SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
+            try await tool([
                 "ssh-keygen", "-q", "-s", server.directory + "/authority", "-I", "test-certificate",
                 "-n", principal, path + ".pub",
             ])
@@ -411,28 +416,28 @@ extension LiveTests {
             ["rsa", "-b", "2048"], ["rsa", "-b", "4096"],
         ])
         func certificate(_ kind: [String]) async throws {
-            let server = try SSHServer(trustsAuthority: true)
-            let path = try certified(kind, by: server)
+            let server = try await SSHServer(trustsAuthority: true)
+            let path = try await certified(kind, by: server)
             let witness =
-                "\(kind[0].uppercased())-CERT \(try fingerprint(path + ".pub")) ID test-certificate"
+                "\(kind[0].uppercased())-CERT \(try await fingerprint(path + ".pub")) ID test-certificate"
             // Beside the key; named; and in the agent.
             try await attempt(server.endpoint(keyFiles: [path]))
             #expect(count(witness, in: server) == 1, "\(server.log)")
-            try tool(["mv", path + "-cert.pub", server.directory + "/elsewhere"])
+            try await tool(["mv", path + "-cert.pub", server.directory + "/elsewhere"])
             var named = server.endpoint(keyFiles: [path])
             named.certificateFiles = [server.directory + "/elsewhere"]
             try await attempt(named)
             #expect(count(witness, in: server) == 2, "\(server.log)")
-            try tool(["mv", server.directory + "/elsewhere", path + "-cert.pub"])
-            let agent = try Agent(in: server.directory)
-            try agent.add(path)
+            try await tool(["mv", server.directory + "/elsewhere", path + "-cert.pub"])
+            let agent = try await Agent(in: server.directory)
+            try await agent.add(path)
             var held = server.endpoint(keyFiles: [], agent: agent.socket)
             try await attempt(held)
             #expect(count(witness, in: server) == 3, "\(server.log)")
             // The agent signs for a certificate that only a file has.
-            try tool(["ssh-add", "-D"], environment: ["SSH_AUTH_SOCK": agent.socket])
-            try tool(["mv", path + "-cert.pub", server.directory + "/elsewhere"])
-            try agent.add(path)
+            try await tool(["ssh-add", "-D"], environment: ["SSH_AUTH_SOCK": agent.socket])
+            try await tool(["mv", path + "-cert.pub", server.directory + "/elsewhere"])
+            try await agent.add(path)
             try FileManager.default.removeItem(atPath: path)
             held.certificateFiles = [server.directory + "/elsewhere"]
             try await attempt(held)
@@ -440,9 +445,11 @@ extension LiveTests {
         }
 
         @Test func aProtectedKeyWithACertificate() async throws {
-            let server = try SSHServer(trustsAuthority: true)
-            let path = try certified(["ecdsa"], by: server)
-            try tool(["ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "sesame", "-f", path])
+            let server = try await SSHServer(trustsAuthority: true)
+            let path = try await certified(["ecdsa"], by: server)
+            try await tool([
+                "ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "sesame", "-f", path,
+            ])
             let person = ScriptedPerson(["sesame"])
             try await attempt(
                 server.endpoint(keyFiles: [path]), SecretDesk(prompting: person))
@@ -452,10 +459,10 @@ extension LiveTests {
 
         /// By way of the jump link's callbacks, which share the session's memory.
         @Test func aCertificateThroughAJumpHost() async throws {
-            let jump = try SSHServer()
+            let jump = try await SSHServer()
             for kind in ["ed25519", "rsa"] {
-                let server = try SSHServer(trustsAuthority: true)
-                var endpoint = server.endpoint(keyFiles: [try certified([kind], by: server)])
+                let server = try await SSHServer(trustsAuthority: true)
+                var endpoint = await server.endpoint(keyFiles: [try certified([kind], by: server)])
                 endpoint.jumps = [jump.endpoint()]
                 for _ in 0..<5 { try await attempt(endpoint) }
                 #expect(count("\(kind.uppercased())-CERT", in: server) == 5)
@@ -467,8 +474,8 @@ extension LiveTests {
         /// Another host's certificate and another user's are no reason not to try the plain key.
         @Test(arguments: ["ed25519", "rsa"])
         func aCertificateForSomebodyElse(_ kind: String) async throws {
-            let server = try SSHServer(trustsAuthority: true)
-            let path = try certified([kind], by: server, principal: "somebody")
+            let server = try await SSHServer(trustsAuthority: true)
+            let path = try await certified([kind], by: server, principal: "somebody")
             let failed = try await failure(server.endpoint(keyFiles: [path]))
             #expect(failed.code == .authRefused, "\(failed)")
             try server.authorize(path + ".pub")
@@ -477,7 +484,7 @@ extension LiveTests {
         }
 
         @Test func securityKey() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             var blob = WireWriter()
             blob.string("sk-ssh-ed25519@openssh.com")
             blob.string([UInt8](repeating: 7, count: 32))
@@ -494,7 +501,7 @@ extension LiveTests {
         }
 
         @Test func kerberosOnly() async throws {
-            let server = try SSHServer(
+            let server = try await SSHServer(
                 options: ["GSSAPIAuthentication yes", "PubkeyAuthentication no"])
             let error = try await failure(server.endpoint())
             #expect(error.code == .authUnsupported)

@@ -14,8 +14,8 @@ extension LiveTests {
         let server: SSHServer
         let connection: SSHConnection
 
-        init() throws {
-            server = try SSHServer()
+        init() async throws {
+            server = try await SSHServer()
             connection = SSHConnection(server.endpoint())
         }
 

@@ -7,20 +7,21 @@ import Testing
 
 extension LiveTests {
     /// Becoming another user by the real `sudo`, `su` and `doas` over a real sshd.
-    @Suite(.enabled(if: PrivateSystem.isPossible, "needs root, unshare, sudo and doas"))
+    @Suite(.enabled("needs root, unshare, sudo and doas") { await PrivateSystem.isPossible() })
     struct EscalationTests {
         private static let word = "it's-$w0rd-" + String(UInt32.random(in: 0 ... .max), radix: 36)
 
         private let system: PrivateSystem
         private let server: SSHServer
 
-        init() throws {
-            system = try PrivateSystem()
-            try system.addUser("sluice-from", password: Self.word + "1")
-            try system.addUser("sluice-to", password: Self.word + "2", shell: "/bin/bash")
-            try system.addUser("sluice-shut", password: Self.word + "3", shell: "/usr/sbin/nologin")
-            try system.setPassword(Self.word + "4", of: "root")
-            server = try SSHServer(system: system)
+        init() async throws {
+            system = try await PrivateSystem()
+            try await system.addUser("sluice-from", password: Self.word + "1")
+            try await system.addUser("sluice-to", password: Self.word + "2", shell: "/bin/bash")
+            try await system.addUser(
+                "sluice-shut", password: Self.word + "3", shell: "/usr/sbin/nologin")
+            try await system.setPassword(Self.word + "4", of: "root")
+            server = try await SSHServer(system: system)
             // Keys are read as the user who logs in.
             unsafe chmod(server.directory, 0o755)
         }
@@ -93,7 +94,7 @@ extension LiveTests {
             let bytes = Data((0..<300_000).map { _ in UInt8.random(in: 0...255) })
             let file = server.directory + "/bytes"
             try bytes.write(to: URL(fileURLWithPath: file))
-            let sum = try tool(["sha256sum", file]).prefix(64)
+            let sum = try await tool(["sha256sum", file]).prefix(64)
             let text = """
                 echo "$(id -un) $LOGNAME $USER $HOME $SLUICE_TOKEN $(sha256sum)"
                 case :$PATH: in *:/usr/sbin:*) ;; *) echo "PATH=$PATH" ;; esac
@@ -136,7 +137,7 @@ extension LiveTests {
                 try await eventually("the script runs") {
                     FileManager.default.fileExists(atPath: begun)
                 }
-                let found = try tool([
+                let found = try await tool([
                     "sh", "-c",
                     "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'",
                 ])

@@ -13,16 +13,19 @@ extension LiveTests {
                 get throws { try String(contentsOfFile: directory + "/ca.pub", encoding: .utf8) }
             }
 
-            init(_ kind: [String] = ["ed25519"]) throws {
+            init(_ kind: [String] = ["ed25519"]) async throws {
                 directory = try SSHServer.temporaryDirectory()
-                try SSHServer.key(kind[0], at: directory + "/ca", options: Array(kind.dropFirst()))
+                try await SSHServer.key(
+                    kind[0], at: directory + "/ca", options: Array(kind.dropFirst()))
             }
 
             deinit { try? FileManager.default.removeItem(atPath: directory) }
 
             /// - Returns: The certificate's file.
-            func sign(_ key: String, _ options: [String] = ["-n", "127.0.0.1"]) throws -> String {
-                try tool(
+            func sign(_ key: String, _ options: [String] = ["-n", "127.0.0.1"]) async throws
+                -> String
+            {
+                try await tool(
                     ["ssh-keygen", "-q", "-s", directory + "/ca", "-I", "node-7", "-h"] + options
                         + [key + ".pub"])
                 return key + "-cert.pub"
@@ -32,12 +35,14 @@ extension LiveTests {
         private func server(
             _ authority: Authority, hostKeys: [String] = ["ed25519"],
             certified: [String]? = nil, _ options: [String] = ["-n", "127.0.0.1"]
-        ) throws -> SSHServer {
-            try SSHServer(hostKeys: hostKeys) { directory in
-                try (certified ?? hostKeys).map { type in
-                    "HostCertificate "
-                        + (try authority.sign("\(directory)/host_\(type)", options))
+        ) async throws -> SSHServer {
+            try await SSHServer(hostKeys: hostKeys) { directory in
+                var lines: [String] = []
+                for type in certified ?? hostKeys {
+                    let file = try await authority.sign("\(directory)/host_\(type)", options)
+                    lines.append("HostCertificate \(file)")
                 }
+                return lines
             }
         }
 
@@ -55,7 +60,7 @@ extension LiveTests {
         /// Whether `ssh` itself lets the host pass with the same known hosts.
         private func opensshTrusts(
             _ server: SSHServer, _ file: String, _ more: String..., checking: String = "yes"
-        ) -> Bool {
+        ) async -> Bool {
             let options =
                 [
                     "BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=\(checking)",
@@ -63,7 +68,7 @@ extension LiveTests {
                     "UpdateHostKeys=no",
                 ] + more
             return
-                (try? tool(
+                (try? await tool(
                     [
                         "ssh", "-F", "none", "-p", "\(server.port)", "-i", server.clientKey,
                     ] + options.flatMap { ["-o", $0] } + ["\(SSHServer.user)@127.0.0.1", "true"]))
@@ -76,31 +81,31 @@ extension LiveTests {
         ])
         func anAuthorityOfEachKind(_ kind: [String]) async throws {
             let isSHA256 = kind.contains("rsa-sha2-256")
-            let authority = try Authority(isSHA256 ? ["rsa"] : kind)
-            let server = try server(
+            let authority = try await Authority(isSHA256 ? ["rsa"] : kind)
+            let server = try await server(
                 authority,
                 ["-n", "127.0.0.1"] + (isSHA256 ? ["-t", "rsa-sha2-256"] : []))
             let file = try known(
                 server, "@cert-authority [127.0.0.1]:\(server.port) \(try authority.line)")
             try await attempt(server.endpoint(knownHosts: file))
-            #expect(opensshTrusts(server, file))
+            #expect(await opensshTrusts(server, file))
         }
 
         @Test(arguments: ["ed25519", "ecdsa"])
         func theCertifiedKeyIsAskedFor(_ certified: String) async throws {
-            let authority = try Authority()
-            let server = try server(
+            let authority = try await Authority()
+            let server = try await server(
                 authority, hostKeys: ["ed25519", "ecdsa"], certified: [certified])
             // A name without a port vouches for other ports too.
             let file = try known(server, "@cert-authority 127.0.0.* \(try authority.line)")
             try await attempt(server.endpoint(knownHosts: file))
-            #expect(opensshTrusts(server, file))
+            #expect(await opensshTrusts(server, file))
         }
 
         /// Where it stands alone in HostKeyAlgorithms, and where it is excluded there.
         @Test func algorithms() async throws {
-            let authority = try Authority()
-            let server = try server(authority)
+            let authority = try await Authority()
+            let server = try await server(authority)
             var endpoint = server.endpoint(
                 knownHosts: try known(server, "@cert-authority * \(try authority.line)"))
             endpoint.algorithms.hostKeys = ["ssh-ed25519-cert-v01@openssh.com"]
@@ -118,7 +123,7 @@ extension LiveTests {
                     "node-7 is signed with ssh-ed25519, which CASignatureAlgorithms does not allow"),
                 "\(limited)")
             #expect(
-                !opensshTrusts(
+                await !opensshTrusts(
                     server, endpoint.knownHostsFiles[0],
                     "CASignatureAlgorithms=ecdsa-sha2-nistp256,rsa-sha2-512"))
             endpoint.algorithms.certificateSignatures = ["ssh-ed25519"]
@@ -132,9 +137,9 @@ extension LiveTests {
             "diffie-hellman-group18-sha512", "diffie-hellman-group-exchange-sha256",
         ])
         func keyExchanges(_ name: String) async throws {
-            let authority = try Authority()
-            let server = try SSHServer(options: ["KexAlgorithms \(name)"]) { directory in
-                ["HostCertificate " + (try authority.sign(directory + "/host_ed25519"))]
+            let authority = try await Authority()
+            let server = try await SSHServer(options: ["KexAlgorithms \(name)"]) { directory in
+                await ["HostCertificate " + (try authority.sign(directory + "/host_ed25519"))]
             }
             try await attempt(
                 server.endpoint(
@@ -144,9 +149,9 @@ extension LiveTests {
         /// Whoever is in between shows the type of key that is not on file.
         @Test(arguments: [false, true])
         func aKeyOfAnotherTypeIsNotNew(hasAuthority: Bool) async throws {
-            let authority = try Authority()
-            let server = try server(authority, ["-n", "another"])
-            try SSHServer.key("ecdsa", at: server.directory + "/other")
+            let authority = try await Authority()
+            let server = try await server(authority, ["-n", "another"])
+            try await SSHServer.key("ecdsa", at: server.directory + "/other")
             let other = try String(
                 contentsOfFile: server.directory + "/other.pub", encoding: .utf8)
             let line = "[127.0.0.1]:\(server.port) \(other)"
@@ -160,7 +165,7 @@ extension LiveTests {
                 let error = try await sshError { try await attempt(endpoint) }
                 #expect(error.code == .hostKeyChanged, "\(checking): \(error)")
                 #expect(error.message.contains("\(file):1"), "\(error)")
-                #expect(!opensshTrusts(server, file, checking: checking.rawValue))
+                #expect(await !opensshTrusts(server, file, checking: checking.rawValue))
             }
             // `no` lets it pass with a key, and sends no password.
             let file = try known(server, line)
@@ -192,8 +197,8 @@ extension LiveTests {
             Bad(options: ["-n", "127.0.0.1", "-V", "+4w:+8w"], reason: "is not valid before 20"),
         ])
         func certificatesThatAreNoGood(_ bad: Bad) async throws {
-            let authority = try Authority()
-            let server = try server(authority, bad.options)
+            let authority = try await Authority()
+            let server = try await server(authority, bad.options)
             let file = try known(server, "@cert-authority * \(try authority.line)")
             var endpoint = server.endpoint(knownHosts: file)
             // A key that an authority is to vouch for is not just taken.
@@ -204,25 +209,25 @@ extension LiveTests {
                 #expect(error.message.contains(bad.reason), "\(error)")
                 #expect(error.message.contains("\(file):1"), "\(error)")
             }
-            #expect(!opensshTrusts(server, file))
+            #expect(await !opensshTrusts(server, file))
             // The host's own key counts still.
             let own = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
             let both = try known(server, "@cert-authority * \(try authority.line)", own)
             try await attempt(server.endpoint(knownHosts: both))
-            #expect(opensshTrusts(server, both))
+            #expect(await opensshTrusts(server, both))
         }
 
         @Test func anotherAuthorityAndNoCertificate() async throws {
-            let (authority, other) = (try Authority(), try Authority())
-            let server = try server(authority)
+            let (authority, other) = await (try Authority(), try Authority())
+            let server = try await server(authority)
             let file = try known(server, "@cert-authority * \(try other.line)")
             let error = try await sshError {
                 try await attempt(server.endpoint(knownHosts: file))
             }
             #expect(error.code == .hostKeyUnknown)
             #expect(error.message.contains("is of another authority"), "\(error)")
-            #expect(!opensshTrusts(server, file))
-            let bare = try SSHServer()
+            #expect(await !opensshTrusts(server, file))
+            let bare = try await SSHServer()
             let none = try await sshError {
                 try await attempt(
                     bare.endpoint(
@@ -235,8 +240,8 @@ extension LiveTests {
         /// By its authority or by its key, whatever else is known of the host.
         @Test(arguments: [false, true], [false, true])
         func revoked(itself: Bool, knowsAuthority: Bool) async throws {
-            let authority = try Authority()
-            let server = try server(authority)
+            let authority = try await Authority()
+            let server = try await server(authority)
             let own = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
             let line = "@cert-authority * \(try authority.line)"
             let key = try String(
@@ -253,7 +258,7 @@ extension LiveTests {
                     #expect(error.message.contains("revoked at \(file):"), "\(error)")
                     // `no` lets a revoked key pass in ssh.
                     if checking != .no {
-                        #expect(!opensshTrusts(server, file, checking: checking.rawValue))
+                        #expect(await !opensshTrusts(server, file, checking: checking.rawValue))
                     }
                 }
             }
@@ -261,8 +266,8 @@ extension LiveTests {
 
         /// The question is the same on each way.
         @Test func throughAJumpHostAndAProxyCommand() async throws {
-            let authority = try Authority()
-            let (jump, server) = (try server(authority), try server(authority))
+            let authority = try await Authority()
+            let (jump, server) = await (try server(authority), try server(authority))
             let file = try known(server, "@cert-authority * \(try authority.line)")
             var endpoint = server.endpoint(knownHosts: file)
             endpoint.jumps = [jump.endpoint(knownHosts: file)]
@@ -276,8 +281,8 @@ extension LiveTests {
 
         /// It is asked once, and once more when it has another key.
         @Test func itIsRemembered() async throws {
-            let authority = try Authority()
-            let (first, second) = (try server(authority), try server(authority))
+            let authority = try await Authority()
+            let (first, second) = await (try server(authority), try server(authority))
             let file = try known(first, "@cert-authority * \(try authority.line)")
             var endpoint = first.endpoint(knownHosts: file)
             for _ in 0..<3 { try await attempt(endpoint) }
@@ -293,8 +298,8 @@ extension LiveTests {
 
         /// Somebody in between shows the host's certificate, and has not the host's key.
         @Test func aCertificateIsNoProofOfTheKey() async throws {
-            let authority = try Authority()
-            let (host, impostor) = (try server(authority), try SSHServer())
+            let authority = try await Authority()
+            let (host, impostor) = await (try server(authority), try await SSHServer())
             let file = try known(host, "@cert-authority * \(try authority.line)")
             try FileManager.default.removeItem(atPath: impostor.authorizedKeys)
             try FileManager.default.copyItem(
@@ -313,10 +318,10 @@ extension LiveTests {
         }
 
         /// What no server shows.
-        @Test func judgement() throws {
-            let authority = try Authority()
+        @Test func judgement() async throws {
+            let authority = try await Authority()
             let key = authority.directory + "/host"
-            try SSHServer.key("ed25519", at: key)
+            try await SSHServer.key("ed25519", at: key)
             let file = authority.directory + "/known"
             try "@cert-authority * \(try authority.line)".write(
                 toFile: file, atomically: true, encoding: .utf8)
@@ -330,12 +335,12 @@ extension LiveTests {
                 case .good(let key, _): return key.type
                 }
             }
-            func blob(_ options: [String]) throws -> [UInt8] {
-                try #require(PublicKey(publicKeyFile: try authority.sign(key, options))).blob
+            func blob(_ options: [String]) async throws -> [UInt8] {
+                try await #require(PublicKey(publicKeyFile: try authority.sign(key, options))).blob
             }
-            let good = try blob(["-n", "web1", "-V", "20230101:20240101"])
+            let good = try await blob(["-n", "web1", "-V", "20230101:20240101"])
             #expect(judge(good) == "ssh-ed25519")
-            #expect(judge(try blob([])) == "ssh-ed25519", "for all hosts")
+            #expect(judge(try await blob([])) == "ssh-ed25519", "for all hosts")
             #expect(judge([]) == "the host's certificate cannot be read")
             #expect(judge(good, now: 0).contains("is not valid before 202"))
             #expect(judge(good, now: 1_800_000_000).contains("has expired"))
@@ -346,13 +351,13 @@ extension LiveTests {
                 #expect(judge(forged) != "ssh-ed25519", "byte \(index)")
                 #expect(judge(Array(good[..<index])) != "ssh-ed25519", "\(index) bytes")
             }
-            try tool([
+            try await tool([
                 "ssh-keygen", "-q", "-s", authority.directory + "/ca", "-I", "node-7", "-n", "web1",
                 key + ".pub",
             ])
             let user = try #require(PublicKey(publicKeyFile: key + "-cert.pub")).blob
             #expect(judge(user).contains("is one for users"))
-            try tool([
+            try await tool([
                 "ssh-keygen", "-q", "-s", authority.directory + "/ca", "-I", "node-7", "-h", "-n",
                 "web1", "-O", "critical:colour=red", key + ".pub",
             ])

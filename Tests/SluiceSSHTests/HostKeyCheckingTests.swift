@@ -10,8 +10,8 @@ extension LiveTests {
         let server: SSHServer
         let file: String
 
-        init() throws {
-            server = try SSHServer()
+        init() async throws {
+            server = try await SSHServer()
             file = server.directory + "/new/known_hosts"
         }
 
@@ -57,11 +57,13 @@ extension LiveTests {
             let talk = try await attempt(.acceptNew, hashed: hashed)
             #expect(try lines().count == 1)
             #expect(try lines()[0].hasPrefix("|1|") == hashed)
-            let print = try tool(["ssh-keygen", "-l", "-f", server.directory + "/host_ed25519"])
-                .split(separator: " ")[1]
+            let print = try await tool([
+                "ssh-keygen", "-l", "-f", server.directory + "/host_ed25519",
+            ])
+            .split(separator: " ")[1]
             #expect(talk.notices.withLock { $0.first }?.contains(print) == true)
             // `ssh` finds it, and so does the strict check.
-            try tool(["ssh-keygen", "-F", "[127.0.0.1]:\(server.port)", "-f", file])
+            try await tool(["ssh-keygen", "-F", "[127.0.0.1]:\(server.port)", "-f", file])
             _ = try await attempt(.yes)
             #expect(try lines().count == 1)
         }
@@ -104,7 +106,7 @@ extension LiveTests {
         }
 
         @Test func algorithmsAreChosenAmong() async throws {
-            let server = try SSHServer(
+            let server = try await SSHServer(
                 hostKeys: ["ed25519", "ecdsa"], options: ["LogLevel DEBUG1"])
             var endpoint = server.endpoint()
             endpoint.algorithms = .init(

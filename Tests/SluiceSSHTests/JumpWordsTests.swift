@@ -10,8 +10,8 @@ extension LiveTests {
         let bastion: SSHServer
         let server: SSHServer
 
-        init() throws {
-            (bastion, server) = (try SSHServer(), try SSHServer())
+        init() async throws {
+            (bastion, server) = (try await SSHServer(), try await SSHServer())
         }
 
         private func endpoint(_ change: (inout SSHEndpoint) -> Void) -> SSHEndpoint {
@@ -38,7 +38,7 @@ extension LiveTests {
         @Test func theJumpHostIsNamed() async throws {
             let closed = try freePort()
             let stranger = server.directory + "/stranger"
-            try SSHServer.key("ed25519", at: stranger)
+            try await SSHServer.key("ed25519", at: stranger)
             let cases: [(SSHError.Code, (inout SSHEndpoint) -> Void)] = [
                 (.connectRefused, { $0.port = closed }),
                 (.dns, { $0.host = "no-such-host.invalid" }),
@@ -101,9 +101,9 @@ extension LiveTests {
             let start = try #require(error.remedy.firstRange(of: "ssh -o ")).lowerBound
             let end = try #require(error.remedy.firstRange(of: "; or let")).lowerBound
             let yes = try server.write("#!/bin/sh\necho yes\n", to: "yes")
-            try tool(["chmod", "+x", yes])
+            try await tool(["chmod", "+x", yes])
             // Without a key it is refused, after the question.
-            _ = try? tool(
+            _ = try? await tool(
                 [
                     "sh", "-c",
                     String(error.remedy[start..<end]).replacing(

@@ -114,15 +114,15 @@ import Testing
     }
 
     /// The reference is ssh-keygen, which hashes the file.
-    @Test func hashedNames() throws {
+    @Test func hashedNames() async throws {
         let directory = try SSHServer.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let path = directory + "/known_hosts"
-        try SSHServer.key("ed25519", at: directory + "/key")
+        try await SSHServer.key("ed25519", at: directory + "/key")
         let line = try String(contentsOfFile: directory + "/key.pub", encoding: .utf8)
         try "web.example.com \(line)[web.example.com]:2222 \(line)".write(
             toFile: path, atomically: true, encoding: .utf8)
-        try tool(["ssh-keygen", "-q", "-H", "-f", path])
+        try await tool(["ssh-keygen", "-q", "-H", "-f", path])
         let hashed = try String(contentsOfFile: path, encoding: .utf8)
         #expect(hashed.hasPrefix("|1|"))
         let key = try #require(PublicKey(publicKeyLine: line))
@@ -132,13 +132,14 @@ import Testing
         #expect(verdict(hashed) == "changed at [1]")
     }
 
-    @Test func fingerprintIsThatOfSSHKeygen() throws {
+    @Test func fingerprintIsThatOfSSHKeygen() async throws {
         let directory = try SSHServer.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        try SSHServer.key("ecdsa", at: directory + "/key")
+        try await SSHServer.key("ecdsa", at: directory + "/key")
         let line = try String(contentsOfFile: directory + "/key.pub", encoding: .utf8)
         let key = try #require(PublicKey(publicKeyLine: line))
         #expect(
-            try tool(["ssh-keygen", "-l", "-f", directory + "/key.pub"]).contains(key.fingerprint))
+            try await tool(["ssh-keygen", "-l", "-f", directory + "/key.pub"]).contains(
+                key.fingerprint))
     }
 }

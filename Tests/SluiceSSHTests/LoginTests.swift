@@ -8,7 +8,7 @@ extension LiveTests {
     @Suite struct LoginTests {
         let server: SSHServer
 
-        init() throws { server = try SSHServer() }
+        init() async throws { server = try await SSHServer() }
 
         func attempt(_ endpoint: SSHEndpoint) async throws {
             let connection = SSHConnection(endpoint)
@@ -33,7 +33,7 @@ extension LiveTests {
         @Test(arguments: keyKinds)
         func keyFile(_ kind: [String]) async throws {
             let path = server.directory + "/key"
-            try SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
+            try await SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
             try server.authorize(path + ".pub")
             try FileManager.default.removeItem(atPath: path + ".pub")
             try await attempt(server.endpoint(keyFiles: [path]))
@@ -41,24 +41,24 @@ extension LiveTests {
 
         @Test(arguments: [["ed25519"], ["ecdsa"], ["rsa", "-b", "2048"]])
         func agentKey(_ kind: [String]) async throws {
-            let agent = try Agent(in: server.directory)
+            let agent = try await Agent(in: server.directory)
             let path = server.directory + "/key"
-            try SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
+            try await SSHServer.key(kind[0], at: path, options: Array(kind.dropFirst()))
             try server.authorize(path + ".pub")
-            try agent.add(path)
+            try await agent.add(path)
             try await attempt(server.endpoint(keyFiles: [], agent: agent.socket))
         }
 
         @Test func identitiesOnly() async throws {
-            let agent = try Agent(in: server.directory)
+            let agent = try await Agent(in: server.directory)
             for number in 0..<6 {
-                try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
-                try agent.add(server.directory + "/other\(number)")
+                try await SSHServer.key("ed25519", at: server.directory + "/other\(number)")
+                try await agent.add(server.directory + "/other\(number)")
             }
             let path = server.directory + "/locked"
-            try SSHServer.key("ed25519", at: path)
+            try await SSHServer.key("ed25519", at: path)
             try server.authorize(path + ".pub")
-            try agent.add(path)
+            try await agent.add(path)
             // The agent's key is named by a public part alone, in either way that OpenSSH allows.
             try FileManager.default.removeItem(atPath: path)
             for name in [path, path + ".pub"] {
@@ -76,17 +76,17 @@ extension LiveTests {
 
         /// An agent with more keys than servers allow tries does not hide the file that was named.
         @Test func namedFilesComeBeforeTheAgentsOtherKeys() async throws {
-            let agent = try Agent(in: server.directory)
+            let agent = try await Agent(in: server.directory)
             for number in 0..<6 {
-                try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
-                try agent.add(server.directory + "/other\(number)")
+                try await SSHServer.key("ed25519", at: server.directory + "/other\(number)")
+                try await agent.add(server.directory + "/other\(number)")
             }
             // The fixture's own key, which the agent does not hold.
             try await attempt(server.endpoint(agent: agent.socket))
 
             // Those that the agent holds first, then the file that it does not hold.
             let stranger = server.directory + "/stranger"
-            try SSHServer.key("ed25519", at: stranger)
+            try await SSHServer.key("ed25519", at: stranger)
             let held = server.directory + "/other5"
             let failure = try await error(
                 server.endpoint(keyFiles: [stranger, held, stranger], agent: agent.socket))
@@ -96,7 +96,7 @@ extension LiveTests {
             )
             .map { (String($0.output.1), String($0.output.2)) }
             #expect(sources.count == 5, "\(failure)")
-            let print = try tool(["ssh-keygen", "-l", "-f", held]).split(separator: " ")[1]
+            let print = try await tool(["ssh-keygen", "-l", "-f", held]).split(separator: " ")[1]
             #expect(sources[0].0 == "test-ed25519" && sources[0].1 == print, "\(failure)")
             #expect(sources[1].0 == stranger)
 
@@ -110,11 +110,12 @@ extension LiveTests {
 
         @Test func refusedNamesWhatWasTried() async throws {
             let path = server.directory + "/stranger"
-            try SSHServer.key("ed25519", at: path)
+            try await SSHServer.key("ed25519", at: path)
             let locked = server.directory + "/locked"
-            try SSHServer.key("ed25519", at: locked, passphrase: "secret")
+            try await SSHServer.key("ed25519", at: locked, passphrase: "secret")
             let damaged = try server.write("nothing", to: "damaged")
-            let fingerprint = try tool(["ssh-keygen", "-l", "-f", path]).split(separator: " ")[1]
+            let fingerprint = try await tool(["ssh-keygen", "-l", "-f", path]).split(
+                separator: " ")[1]
             let failure = try await error(
                 server.endpoint(keyFiles: [path, locked, damaged, "/no/such/key"]))
             #expect(failure.code == .authRefused)
@@ -141,13 +142,13 @@ extension LiveTests {
 
         /// A server with less patience than sshd's default, and the way out that the remedy names.
         @Test func tooManyKeysForTheServer() async throws {
-            let server = try SSHServer(options: ["MaxAuthTries 2"])
-            let agent = try Agent(in: server.directory)
+            let server = try await SSHServer(options: ["MaxAuthTries 2"])
+            let agent = try await Agent(in: server.directory)
             for number in 0..<4 {
-                try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
-                try agent.add(server.directory + "/other\(number)")
+                try await SSHServer.key("ed25519", at: server.directory + "/other\(number)")
+                try await agent.add(server.directory + "/other\(number)")
             }
-            try agent.add(server.clientKey)
+            try await agent.add(server.clientKey)
             var endpoint = server.endpoint(keyFiles: [], agent: agent.socket)
             let failure = try await error(endpoint)
             #expect(failure.code == .authRefused)
@@ -161,10 +162,10 @@ extension LiveTests {
         }
 
         @Test func atMostFiveKeysAreTried() async throws {
-            let agent = try Agent(in: server.directory)
+            let agent = try await Agent(in: server.directory)
             for number in 0..<8 {
-                try SSHServer.key("ed25519", at: server.directory + "/other\(number)")
-                try agent.add(server.directory + "/other\(number)")
+                try await SSHServer.key("ed25519", at: server.directory + "/other\(number)")
+                try await agent.add(server.directory + "/other\(number)")
             }
             let failure = try await error(server.endpoint(keyFiles: [], agent: agent.socket))
             #expect(failure.code == .authRefused)
@@ -181,7 +182,7 @@ extension LiveTests {
             #expect(
                 failure.remedy.contains("ssh-keyscan -p \(server.port) 127.0.0.1 >> \(file)"))
             // The advice works.
-            try tool(["sh", "-c", "ssh-keyscan -p \(server.port) 127.0.0.1 >> \(file)"])
+            try await tool(["sh", "-c", "ssh-keyscan -p \(server.port) 127.0.0.1 >> \(file)"])
             try await attempt(server.endpoint(knownHosts: file))
             // A file that is not there is an empty one.
             let missing = try await error(
@@ -198,7 +199,7 @@ extension LiveTests {
             let failure = try await error(server.endpoint(knownHosts: file))
             #expect(failure.code == .hostKeyChanged)
             for key in [server.clientKey, server.directory + "/host_ed25519"] {
-                let print = try tool(["ssh-keygen", "-l", "-f", key]).split(separator: " ")[1]
+                let print = try await tool(["ssh-keygen", "-l", "-f", key]).split(separator: " ")[1]
                 #expect(failure.message.contains(print), "\(failure)")
             }
             #expect(failure.message.contains("\(file):2"))
@@ -218,7 +219,7 @@ extension LiveTests {
             let good = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
             let key = good.split(separator: " ").dropFirst().joined(separator: " ")
             let hashed = try server.write(good, to: "hashed")
-            try tool(["ssh-keygen", "-q", "-H", "-f", hashed])
+            try await tool(["ssh-keygen", "-q", "-H", "-f", hashed])
             try await attempt(server.endpoint(knownHosts: hashed))
             let pattern = try server.write("[127.0.0.*]:\(server.port) \(key)", to: "pattern")
             try await attempt(server.endpoint(knownHosts: pattern))
@@ -227,7 +228,7 @@ extension LiveTests {
         }
 
         @Test func theKnownTypeIsAskedFor() async throws {
-            let server = try SSHServer(hostKeys: ["ed25519", "ecdsa"])
+            let server = try await SSHServer(hostKeys: ["ed25519", "ecdsa"])
             let lines = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
                 .split(separator: "\n")
             for line in lines {
@@ -239,7 +240,7 @@ extension LiveTests {
         }
 
         @Test func hostWithOnlyAnRSAKey() async throws {
-            let server = try SSHServer(hostKeys: ["rsa"])
+            let server = try await SSHServer(hostKeys: ["rsa"])
             let failure = try await error(server.endpoint())
             #expect(failure.code == .handshake)
             #expect(failure.message.contains("rsa-sha2-512"), "\(failure)")
@@ -249,7 +250,7 @@ extension LiveTests {
         // MARK: Transport
 
         @Test func nothingListens() async throws {
-            server.stop()
+            await server.stop()
             let failure = try await error(server.endpoint())
             #expect(failure.code == .connectRefused)
         }
@@ -287,7 +288,7 @@ extension LiveTests {
 
         /// sshd drops what is beyond MaxStartups; the dropped try again.
         @Test func crowdedServer() async throws {
-            let server = try SSHServer(options: ["MaxStartups 2:50:6"])
+            let server = try await SSHServer(options: ["MaxStartups 2:50:6"])
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<24 {
                     var endpoint = server.endpoint()
@@ -304,8 +305,8 @@ extension LiveTests {
         }
 
         @Test func jumpHosts() async throws {
-            let second = try SSHServer()
-            let third = try SSHServer()
+            let second = try await SSHServer()
+            let third = try await SSHServer()
             var endpoint = third.endpoint()
             endpoint.jumps = [server.endpoint(), second.endpoint()]
             let connection = SSHConnection(endpoint)
@@ -313,10 +314,10 @@ extension LiveTests {
                 "echo $SSH_CONNECTION; head -c 3000000 /dev/zero | wc -c", deadline: .generous)
             #expect(result.stdout.contains(" \(third.port)\n3000000"), "\(result)")
             let path = third.directory + "/file"
-            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=16"])
+            try await tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=16"])
             let upload = try await connection.upload(
                 file: path, to: "sha256sum", deadline: .generous)
-            #expect(upload.stdout.prefix(64) == (try tool(["sha256sum", path]).prefix(64)))
+            #expect(upload.stdout.prefix(64) == (try await tool(["sha256sum", path]).prefix(64)))
             let error = try await sshError {
                 try await connection.run("sleep 306", deadline: .now + .seconds(1))
             }

@@ -28,9 +28,9 @@ import Testing
         #expect(try key.publicKey() == publicKey)
     }
 
-    private func make(_ type: String, _ options: [String]) throws -> (String, PublicKey?) {
+    private func make(_ type: String, _ options: [String]) async throws -> (String, PublicKey?) {
         let path = directory.path + "/key"
-        try SSHServer.key(type, at: path, passphrase: "schwer und lang ä", options: options)
+        try await SSHServer.key(type, at: path, passphrase: "schwer und lang ä", options: options)
         return (path, PublicKey(publicKeyFile: path + ".pub"))
     }
 
@@ -39,7 +39,7 @@ import Testing
         "aes256-gcm@openssh.com", "aes128-gcm@openssh.com",
     ])
     func openSSHCiphers(_ cipher: String) async throws {
-        let (path, publicKey) = try make("ed25519", ["-a", "2", "-Z", cipher])
+        let (path, publicKey) = try await make("ed25519", ["-a", "2", "-Z", cipher])
         try FileManager.default.removeItem(atPath: path + ".pub")
         #expect(PrivateKeyFile(path: path).publicKey == publicKey)
         try await check(path, against: publicKey)
@@ -49,17 +49,17 @@ import Testing
         ["ecdsa"], ["ecdsa", "-b", "384"], ["ecdsa", "-b", "521"], ["rsa", "-b", "2048"],
     ])
     func openSSHTypes(_ kind: [String]) async throws {
-        let (path, publicKey) = try make(kind[0], kind.dropFirst() + ["-a", "1"])
+        let (path, publicKey) = try await make(kind[0], kind.dropFirst() + ["-a", "1"])
         try await check(path, against: publicKey)
     }
 
     @Test func theUsualNumberOfRounds() async throws {
-        let (path, publicKey) = try make("ed25519", [])
+        let (path, publicKey) = try await make("ed25519", [])
         try await check(path, against: publicKey)
     }
 
-    @Test func otherCiphersAreNamed() throws {
-        let (path, _) = try make("ed25519", ["-Z", "chacha20-poly1305@openssh.com"])
+    @Test func otherCiphersAreNamed() async throws {
+        let (path, _) = try await make("ed25519", ["-Z", "chacha20-poly1305@openssh.com"])
         guard case .failure(.unsupported(let what)) = PrivateKeyFile(path: path).content else {
             throw FixtureError(description: "it was taken")
         }
@@ -69,7 +69,7 @@ import Testing
     /// AES-128-CBC with OpenSSL's own derivation.
     @Test(arguments: [["rsa", "-b", "2048"], ["ecdsa"], ["ecdsa", "-b", "521"]])
     func pem(_ kind: [String]) async throws {
-        let (path, publicKey) = try make(kind[0], kind.dropFirst() + ["-m", "PEM"])
+        let (path, publicKey) = try await make(kind[0], kind.dropFirst() + ["-m", "PEM"])
         #expect(
             try String(contentsOfFile: path, encoding: .utf8).contains("Proc-Type: 4,ENCRYPTED"))
         try await check(path, against: publicKey)
@@ -80,9 +80,9 @@ import Testing
 
     @Test(arguments: ["-aes256", "-aes192"])
     func pemWithLongerKeys(_ cipher: String) async throws {
-        let (path, publicKey) = try plain("rsa")
+        let (path, publicKey) = try await plain("rsa")
         let other = directory.path + "/other"
-        try tool([
+        try await tool([
             "openssl", "rsa", "-in", path, "-traditional", cipher, "-passout",
             "pass:schwer und lang ä", "-out", other,
         ])
@@ -94,9 +94,9 @@ import Testing
         ["ecdsa", "-v2prf", "hmacWithSHA512", "-iter", "10000"],
     ])
     func pkcs8(_ kind: [String]) async throws {
-        let (path, publicKey) = try plain(kind[0])
+        let (path, publicKey) = try await plain(kind[0])
         let other = directory.path + "/other"
-        try tool(
+        try await tool(
             ["openssl", "pkcs8", "-topk8", "-in", path, "-passout", "pass:schwer und lang ä"]
                 + ["-out", other] + kind.dropFirst())
         try await check(other, against: publicKey)
@@ -104,11 +104,11 @@ import Testing
 
     @Test func pkcs8OfEd25519() async throws {
         let path = directory.path + "/key"
-        try tool([
+        try await tool([
             "openssl", "genpkey", "-algorithm", "ed25519", "-aes-256-cbc", "-pass",
             "pass:schwer und lang ä", "-out", path,
         ])
-        try tool([
+        try await tool([
             "openssl", "pkey", "-in", path, "-passin", "pass:schwer und lang ä", "-out",
             path + ".clear",
         ])
@@ -120,10 +120,10 @@ import Testing
     @Test(arguments: [
         ["rsa", "-traditional", "-des3"], ["pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES"],
     ])
-    func oldCiphersAreNamed(_ command: [String]) throws {
-        let (path, _) = try plain("rsa")
+    func oldCiphersAreNamed(_ command: [String]) async throws {
+        let (path, _) = try await plain("rsa")
         let other = directory.path + "/other"
-        try tool(
+        try await tool(
             ["openssl", command[0], "-in", path, "-out", other, "-passout", "pass:secret"]
                 + command.dropFirst())
         guard case .failure(let problem) = PrivateKeyFile(path: other).content else {
@@ -134,7 +134,7 @@ import Testing
 
     /// Damage of any kind is a problem in words, never a key and never a crash.
     @Test func damage() async throws {
-        let (path, _) = try make("ed25519", ["-a", "1"])
+        let (path, _) = try await make("ed25519", ["-a", "1"])
         let good = try String(contentsOfFile: path, encoding: .utf8)
         let lines = good.split(separator: "\n")
         var random = SystemRandomNumberGenerator()
@@ -153,9 +153,9 @@ import Testing
         }
     }
 
-    private func plain(_ type: String) throws -> (String, PublicKey?) {
+    private func plain(_ type: String) async throws -> (String, PublicKey?) {
         let path = directory.path + "/key"
-        try SSHServer.key(
+        try await SSHServer.key(
             type, at: path, options: type == "rsa" ? ["-b", "2048", "-m", "PEM"] : ["-m", "PEM"])
         return (path, PublicKey(publicKeyFile: path + ".pub"))
     }

@@ -5,12 +5,14 @@ import Glibc
 /// the rules of `sudo` and `doas` are made there, and this machine's own stay as they are.
 final class PrivateSystem {
     /// Takes root, a mount namespace, and the programs to become another user with.
-    static let isPossible =
-        geteuid() == 0
-        && (try? tool([
-            "unshare", "-m", "sh", "-c",
-            "mount --bind /tmp /tmp && command -v useradd chpasswd su sudo doas",
-        ])) != nil
+    static func isPossible() async -> Bool {
+        guard geteuid() == 0 else { return false }
+        return await
+            (try? tool([
+                "unshare", "-m", "sh", "-c",
+                "mount --bind /tmp /tmp && command -v useradd chpasswd su sudo doas",
+            ])) != nil
+    }
 
     private let directory: String
     /// What to put before a command line.
@@ -25,13 +27,13 @@ final class PrivateSystem {
     /// The services of PAM whose tries are counted.
     private static let counted = ["su", "sudo"]
 
-    init() throws {
+    init() async throws {
         directory = try SSHServer.temporaryDirectory()
         shared = directory + "/shared"
         unsafe chmod(directory, 0o755)
         try FileManager.default.createDirectory(atPath: shared, withIntermediateDirectories: true)
         unsafe chmod(shared, 0o777)
-        try tool(["cp", "-a", "/etc", directory + "/etc"])
+        try await tool(["cp", "-a", "/etc", directory + "/etc"])
         for service in Self.counted {
             let path = directory + "/etc/pam.d/" + service
             // `su` asks nothing of root; what counts is what comes after that.
@@ -49,14 +51,14 @@ final class PrivateSystem {
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
-    func addUser(_ name: String, password: String, shell: String = "/bin/sh") throws {
-        try tool(
+    func addUser(_ name: String, password: String, shell: String = "/bin/sh") async throws {
+        try await tool(
             entry + ["useradd", "--no-create-home", "--home-dir", "/", "--shell", shell, name])
-        try setPassword(password, of: name)
+        try await setPassword(password, of: name)
     }
 
-    func setPassword(_ password: String, of name: String) throws {
-        try tool(entry + ["sh", "-c", "echo \"$0\" | chpasswd", "\(name):\(password)"])
+    func setPassword(_ password: String, of name: String) async throws {
+        try await tool(entry + ["sh", "-c", "echo \"$0\" | chpasswd", "\(name):\(password)"])
     }
 
     /// - Parameter rules: As in `sudoers`.

@@ -1,63 +1,31 @@
 import Foundation
 import Glibc
+import SluicePrograms
 import SluiceSSH
 
 struct FixtureError: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Runs a local tool to its end; throws what it said unless it succeeds.
+/// Runs a local tool to its end and returns what it printed on either stream; throws that unless it
+/// succeeds.
 @discardableResult
-func tool(_ arguments: [String], environment: [String: String] = [:]) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-        throw FixtureError(description: "\(arguments): \(text)")
+func tool(_ arguments: [String], environment: [String: String] = [:]) async throws -> String {
+    let result = try await Program(
+        "/bin/sh", ["-c", "exec \"$@\" 2>&1", "sh"] + arguments,
+        variables: .inherited(updating: environment), limit: .seconds(300)
+    ).run()
+    guard result.status == .exited(0) else {
+        throw FixtureError(description: "\(arguments): \(result.status): \(result.output)")
     }
-    return text
-}
-
-/// A child that ends with this process, whatever becomes of it: its shell waits on a pipe.
-final class Child {
-    private let process = Process()
-    private let leash = Pipe()
-
-    init(_ arguments: [String]) throws {
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments =
-            ["-c", "\"$@\" </dev/null & p=$!; read -r _; kill $p; wait $p", "sh"] + arguments
-        process.standardInput = leash
-        process.standardOutput = FileHandle.nullDevice
-        // Threads of Swift's pool block signals, and a shell whose SIGCHLD is blocked waits in vain.
-        var (none, before) = (sigset_t(), sigset_t())
-        unsafe sigemptyset(&none)
-        unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try process.run()
-    }
-
-    func stop() {
-        try? leash.fileHandleForWriting.close()
-        process.waitUntilExit()
-    }
-
-    deinit { stop() }
+    return result.output
 }
 
 /// A real sshd on a port of the loopback interface, with keys and a directory of its own.
 final class SSHServer {
     let directory: String
     let port: Int
-    private let child: Child
+    private let child: LeashedProgram
 
     var clientKey: String { directory + "/client" }
     var authorizedKeys: String { directory + "/authorized_keys" }
@@ -70,23 +38,23 @@ final class SSHServer {
     ///   - prepare: Gets the directory, with the host's keys in it; returns more lines for sshd.
     init(
         hostKeys: [String] = ["ed25519"], options: [String] = [], trustsAuthority: Bool = false,
-        system: PrivateSystem? = nil, prepare: (String) throws -> [String] = { _ in [] }
-    ) throws {
+        system: PrivateSystem? = nil, prepare: (String) async throws -> [String] = { _ in [] }
+    ) async throws {
         directory = try Self.temporaryDirectory()
-        try Self.key("ed25519", at: directory + "/client")
+        try await Self.key("ed25519", at: directory + "/client")
         try FileManager.default.copyItem(
             atPath: directory + "/client.pub", toPath: directory + "/authorized_keys")
         var lines = options
         if trustsAuthority {
-            try Self.key("ed25519", at: directory + "/authority")
+            try await Self.key("ed25519", at: directory + "/authority")
             lines.append("TrustedUserCAKeys \(directory)/authority.pub")
         }
         for type in hostKeys {
             let file = directory + "/host_" + type
-            try Self.key(type, at: file)
+            try await Self.key(type, at: file)
             lines.append("HostKey \(file)")
         }
-        lines += try prepare(directory)
+        lines += try await prepare(directory)
         lines += [
             "ListenAddress 127.0.0.1", "PidFile none", "StrictModes no",
             "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
@@ -96,13 +64,13 @@ final class SSHServer {
             "SetEnv HOME=\(directory)",
         ]
         // The logins that tests make fail must not shut out those after them.
-        if Self.punishes { lines.append("PerSourcePenalties no") }
+        if try await Self.punishes.value { lines.append("PerSourcePenalties no") }
         let configuration = directory + "/sshd_config"
         try (lines.joined(separator: "\n") + "\n").write(
             toFile: configuration, atomically: true, encoding: .utf8)
         // sshd as root wants its empty directory.
         if geteuid() == 0 { unsafe mkdir("/run/sshd", 0o755) }
-        (child, port) = try Self.start(
+        (child, port) = try await Self.start(
             configuration, log: directory + "/log", within: system?.entry ?? [])
         var known = ""
         for type in hostKeys {
@@ -116,11 +84,11 @@ final class SSHServer {
     /// Starts sshd on a free port; on another where somebody has taken it meanwhile.
     private static func start(
         _ configuration: String, log: String, within entry: [String]
-    ) throws -> (Child, port: Int) {
+    ) async throws -> (LeashedProgram, port: Int) {
         let limit = ContinuousClock.now + .seconds(20)
         while true {
             let port = try freePort()
-            let child = try Child(
+            let child = try await LeashedProgram.start(
                 entry + ["/usr/sbin/sshd", "-D", "-f", configuration, "-p", "\(port)", "-E", log])
             var text = ""
             while !text.contains("Cannot bind any address") {
@@ -129,24 +97,25 @@ final class SSHServer {
                 guard ContinuousClock.now < limit else {
                     throw FixtureError(description: "sshd did not start; \(log): \(text)")
                 }
-                usleep(5000)
+                try await Task.sleep(for: .milliseconds(5))
             }
-            child.stop()
+            await child.stop()
             try FileManager.default.removeItem(atPath: log)
         }
     }
 
     /// Whether this sshd shuts out addresses whose logins fail, as OpenSSH does since 9.8.
-    private static let punishes =
-        (try? tool([
+    private static let punishes = Task {
+        try await !tool([
             "sh", "-c", "/usr/sbin/sshd -t -f /dev/null -o PerSourcePenalties=no || :",
-        ]).contains("Bad configuration option")) == false
+        ]).contains("Bad configuration option")
+    }
 
     /// No more connections; those that there are go on.
-    func stop() { child.stop() }
+    func stop() async { await child.stop() }
 
     deinit {
-        child.stop()
+        // The end of the leash ends it.
         try? FileManager.default.removeItem(atPath: directory)
     }
 
@@ -190,8 +159,8 @@ final class SSHServer {
 
     static func key(
         _ type: String, at path: String, passphrase: String = "", options: [String] = []
-    ) throws {
-        try tool(
+    ) async throws {
+        try await tool(
             ["ssh-keygen", "-q", "-t", type, "-N", passphrase, "-C", "test-" + type, "-f", path]
                 + options)
     }
@@ -208,22 +177,17 @@ final class SSHServer {
 /// An ssh-agent with a socket of its own.
 final class Agent {
     let socket: String
-    private let child: Child
+    private let child: LeashedProgram
 
-    init(in directory: String) throws {
-        socket = directory + "/agent"
-        child = try Child(["ssh-agent", "-D", "-a", socket])
-        let limit = ContinuousClock.now + .seconds(20)
-        while unsafe access(socket, R_OK) != 0 {
-            guard ContinuousClock.now < limit else {
-                throw FixtureError(description: "ssh-agent did not start")
-            }
-            usleep(5000)
-        }
+    init(in directory: String) async throws {
+        let socket = directory + "/agent"
+        self.socket = socket
+        child = try await LeashedProgram.start(["ssh-agent", "-D", "-a", socket])
+        try await eventually("ssh-agent listens") { unsafe access(socket, R_OK) == 0 }
     }
 
-    func add(_ key: String) throws {
-        try tool(["ssh-add", key], environment: ["SSH_AUTH_SOCK": socket])
+    func add(_ key: String) async throws {
+        try await tool(["ssh-add", key], environment: ["SSH_AUTH_SOCK": socket])
     }
 }
 
@@ -236,9 +200,11 @@ func isRunning(_ pid: Int32) -> Bool {
 }
 
 /// Looks every 2 ms until a condition holds; throws at a limit that a busy machine does not reach.
-func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
+func eventually(
+    _ what: String, _ condition: () async throws -> Bool
+) async throws {
     let end = ContinuousClock.Instant.generous
-    while try !condition() {
+    while try await !condition() {
         guard ContinuousClock.now < end else {
             throw FixtureError(description: "not in time: \(what)")
         }

@@ -18,7 +18,7 @@ import Testing
 
     /// 200 hosts that need one passphrase: one question, one derivation.
     @Test func oneQuestionForAll() async throws {
-        let file = try sealedKey(passphrase: "correct")
+        let file = try await sealedKey(passphrase: "correct")
         let person = ScriptedPerson(["wrong", "correct"])
         let desk = SecretDesk(prompting: person)
         let keys = try await withThrowingTaskGroup(of: PublicKey?.self) { group in
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func threeWrongPassphrasesAreEnough() async throws {
-        let file = try sealedKey(passphrase: "correct")
+        let file = try await sealedKey(passphrase: "correct")
         let person = ScriptedPerson(["a", "b", "c", "correct"])
         let desk = SecretDesk(prompting: person)
         for _ in 0..<3 {
@@ -50,7 +50,7 @@ import Testing
 
     /// A passphrase that came with the inventory: nobody is asked, and 200 hosts cost one derivation.
     @Test func aGivenPassphraseIsTriedFirst() async throws {
-        let file = try sealedKey(passphrase: "correct")
+        let file = try await sealedKey(passphrase: "correct")
         let person = ScriptedPerson(["correct"])
         let desk = SecretDesk(prompting: person)
         let notices = Notices()
@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test func cancellationEndsTheQuestion() async throws {
-        let file = try sealedKey(passphrase: "correct")
+        let file = try await sealedKey(passphrase: "correct")
         let gate = Gate()
         let person = ScriptedPerson(["correct", "correct"], gate: gate)
         let desk = SecretDesk(prompting: person)
@@ -108,7 +108,7 @@ import Testing
 
     /// However leaving and coming fall together, whoever stays gets the key.
     @Test func comingWhileOthersLeave() async throws {
-        let file = try sealedKey(passphrase: "correct")
+        let file = try await sealedKey(passphrase: "correct")
         for _ in 0..<50 {
             let desk = SecretDesk(
                 prompting: ScriptedPerson([String](repeating: "correct", count: 9)))
@@ -239,11 +239,11 @@ import Testing
     }
 
     /// A protected key of one round, so that tests do not pay for the derivation.
-    private func sealedKey(passphrase: String) throws -> SealedKey {
+    private func sealedKey(passphrase: String) async throws -> SealedKey {
         let directory = try SSHServer.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let path = directory + "/key"
-        try SSHServer.key("ed25519", at: path, passphrase: passphrase, options: ["-a", "1"])
+        try await SSHServer.key("ed25519", at: path, passphrase: passphrase, options: ["-a", "1"])
         guard case .success(.sealed(let key)) = PrivateKeyFile(path: path).content else {
             throw FixtureError(description: "the key is not protected")
         }

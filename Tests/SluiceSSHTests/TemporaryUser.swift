@@ -1,20 +1,23 @@
 import Foundation
 import Glibc
+import SluicePrograms
 
 /// A user of this machine with a password, gone when this is, or with this process in any case.
 final class TemporaryUser {
     /// Adding a user takes root, and what Debian does it with.
-    static let isPossible =
-        geteuid() == 0 && (try? tool(["sh", "-c", "command -v useradd userdel chpasswd"])) != nil
+    static func isPossible() async -> Bool {
+        guard geteuid() == 0 else { return false }
+        return await (try? tool(["sh", "-c", "command -v useradd userdel chpasswd"])) != nil
+    }
 
     let name = "sluice-" + String(UInt32.random(in: .min ... .max), radix: 36)
     let password = "pass-" + String(UInt64.random(in: .min ... .max), radix: 36)
-    private let child: Child
+    private let child: LeashedProgram
 
     /// - Parameter expired: that the password has to be changed at the next login.
-    init(expired: Bool = false) throws {
+    init(expired: Bool = false) async throws {
         // The shell outlives this process by as long as it takes to remove the user.
-        child = try Child(
+        child = try await LeashedProgram.start(
             [
                 "sh", "-c",
                 """
@@ -30,16 +33,9 @@ final class TemporaryUser {
                 done
                 """, "sh", name,
             ])
-        let limit = ContinuousClock.now + .seconds(20)
-        while unsafe getpwnam(name) == nil {
-            guard ContinuousClock.now < limit else {
-                throw FixtureError(description: "no user was added")
-            }
-            usleep(5000)
-        }
-        try tool(["sh", "-c", "echo \"$1\" | chpasswd", "sh", "\(name):\(password)"])
-        if expired { try tool(["chage", "-d", "0", name]) }
+        let name = name
+        try await eventually("a user was added") { unsafe getpwnam(name) != nil }
+        try await tool(["sh", "-c", "echo \"$1\" | chpasswd", "sh", "\(name):\(password)"])
+        if expired { try await tool(["chage", "-d", "0", name]) }
     }
-
-    deinit { child.stop() }
 }

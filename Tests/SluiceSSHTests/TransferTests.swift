@@ -10,19 +10,19 @@ extension LiveTests {
         let server: SSHServer
         let connection: SSHConnection
 
-        init() throws {
-            server = try SSHServer()
+        init() async throws {
+            server = try await SSHServer()
             connection = SSHConnection(server.endpoint())
         }
 
-        func file(_ megabytes: Int) throws -> String {
+        func file(_ megabytes: Int) async throws -> String {
             let path = server.directory + "/file"
-            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=\(megabytes)"])
+            try await tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=\(megabytes)"])
             return path
         }
 
         @Test func upload() async throws {
-            let path = try file(64)
+            let path = try await file(64)
             let target = server.directory + "/it's here"
             let sent = Mutex<[Int64]>([])
             let result = try await connection.upload(
@@ -31,7 +31,7 @@ extension LiveTests {
                 deadline: .generous
             ) { count in sent.withLock { $0.append(count) } }
             #expect(result.exit == .code(0), "\(result)")
-            let sum = try tool(["sha256sum", path]).prefix(64)
+            let sum = try await tool(["sha256sum", path]).prefix(64)
             #expect(result.stdout.prefix(64) == sum)
             let counts = sent.withLock { $0 }
             #expect(counts.last == 64 << 20)
@@ -47,15 +47,15 @@ extension LiveTests {
         @Test func compressed() async throws {
             let path = server.directory + "/text"
             try Data(repeating: 65, count: 5 << 20).write(to: URL(fileURLWithPath: path))
-            try tool(["zstd", "-q", path])
+            try await tool(["zstd", "-q", path])
             let result = try await connection.upload(
                 file: path + ".zst", to: "zstd -dc | sha256sum", deadline: .generous)
-            #expect(result.stdout.prefix(64) == (try tool(["sha256sum", path]).prefix(64)))
+            #expect(result.stdout.prefix(64) == (try await tool(["sha256sum", path]).prefix(64)))
             await connection.close()
         }
 
         @Test func failuresSayWhy() async throws {
-            let path = try file(64)
+            let path = try await file(64)
             let full = try await connection.upload(
                 file: path, to: "cat > /dev/full", deadline: .generous)
             #expect(full.exit == .code(1))
@@ -94,7 +94,7 @@ extension LiveTests {
         }
 
         @Test func uploadDeadline() async throws {
-            let path = try file(64)
+            let path = try await file(64)
             let nap = uniqueNap()
             // The login is not what the deadline is for.
             let first = try server.write("", to: "first")
@@ -151,7 +151,7 @@ extension LiveTests {
             #expect(error.code == .unanswered)
             await connection.close()
 
-            let strict = try SSHServer(options: ["AllowTcpForwarding no"])
+            let strict = try await SSHServer(options: ["AllowTcpForwarding no"])
             let other = SSHConnection(strict.endpoint())
             let prohibited = try await sshError {
                 try await other.exchange(port: port, request: [1], deadline: .generous)

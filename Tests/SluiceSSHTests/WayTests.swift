@@ -1,8 +1,9 @@
 import Foundation
 import Glibc
+import SluiceSSH
 import Testing
 
-@testable import SluiceSSH
+@testable import SluicePrograms
 
 /// How a host is reached, and how a connection is kept, against real servers.
 extension LiveTests {
@@ -27,7 +28,7 @@ extension LiveTests {
         }
 
         @Test func aProxyCommandIsTheConnection() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             var endpoint = server.endpoint(host: "not-to-be-looked-up.invalid")
             endpoint.knownHostsFiles = [
                 try server.write(
@@ -38,21 +39,21 @@ extension LiveTests {
             endpoint.proxyCommand = Self.proxy(server.port) + " \(nap)"
             let connection = SSHConnection(endpoint)
             let path = server.directory + "/file"
-            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=8"])
+            try await tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=8"])
             let upload = try await connection.upload(
                 file: path, to: "sha256sum", deadline: .generous)
-            #expect(upload.stdout.prefix(64) == (try tool(["sha256sum", path]).prefix(64)))
+            #expect(upload.stdout.prefix(64) == (try await tool(["sha256sum", path]).prefix(64)))
             #expect(try await connection.run("echo in", deadline: .generous).stdout == "in\n")
-            func processes() throws -> String {
-                try tool(["sh", "-c", "pgrep -f '[b]ash.* \(nap)$' || :"])
+            func processes() async throws -> String {
+                try await tool(["sh", "-c", "pgrep -f '[b]ash.* \(nap)$' || :"])
             }
-            #expect(try !processes().isEmpty)
+            #expect(try await !processes().isEmpty)
             await connection.close()
-            try await eventually("its processes are gone") { try processes().isEmpty }
+            try await eventually("its processes are gone") { try await processes().isEmpty }
         }
 
         @Test func aProxyCommandThatFailsSaysWhy() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             var endpoint = server.endpoint()
             endpoint.proxyCommand = "sh -c 'echo the gate is shut >&2; exit 3'"
             let error = try await sshError { [endpoint] in _ = try await run(endpoint) }
@@ -68,7 +69,7 @@ extension LiveTests {
         func whatSaysWhyOnTheWayIsHeardThroughOpenSSH(_ option: String, _ words: String)
             async throws
         {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             var endpoint = server.endpoint(throughOpenSSH: true)
             endpoint.sshArguments = ["-o", option] + endpoint.sshArguments
             endpoint.connectTimeout = .seconds(50)
@@ -83,7 +84,7 @@ extension LiveTests {
 
         /// Through a jump host that is itself behind a command.
         @Test func aProxyCommandBeforeTheFirstJump() async throws {
-            let (first, second) = (try SSHServer(), try SSHServer())
+            let (first, second) = (try await SSHServer(), try await SSHServer())
             var jump = first.endpoint()
             jump.proxyCommand = Self.proxy(first.port)
             var endpoint = second.endpoint()
@@ -92,7 +93,7 @@ extension LiveTests {
         }
 
         @Test func addressesOfBothFamilies() async throws {
-            let server = try SSHServer(options: ["ListenAddress ::1"])
+            let server = try await SSHServer(options: ["ListenAddress ::1"])
             let known = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
             let file = try server.write(
                 known
@@ -106,7 +107,7 @@ extension LiveTests {
             endpoint.addressFamily = .ipv4
             #expect(try await run(endpoint, where6) == "127.0.0.1\n")
             // An address that does not answer is followed by the next.
-            let four = try SSHServer()
+            let four = try await SSHServer()
             var other = four.endpoint(
                 knownHosts: try four.write(
                     try String(contentsOfFile: four.knownHosts, encoding: .utf8)
@@ -120,7 +121,7 @@ extension LiveTests {
         }
 
         @Test func theAddressToConnectFrom() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             var endpoint = server.endpoint()
             endpoint.bindAddress = "127.0.0.9"
             #expect(
@@ -131,7 +132,7 @@ extension LiveTests {
         }
 
         @Test func aServerThatComesUpLateIsTriedAgain() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             var endpoint = server.endpoint()
             endpoint.port = try freePort()
             endpoint.connectionAttempts = 100
@@ -143,19 +144,19 @@ extension LiveTests {
                     to: "late")
             ]
             async let late = run(endpoint)
-            let child = try Child([
+            let child = try await LeashedProgram.start([
                 "/usr/sbin/sshd", "-D", "-f", server.directory + "/sshd_config", "-p",
                 "\(endpoint.port)", "-E", server.directory + "/log2",
             ])
             #expect(try await late == "in\n")
-            child.stop()
+            await child.stop()
         }
 
         // MARK: Staying connected
 
         /// A host that says nothing more is not waited for until the command's deadline.
         @Test func aSilentHostIsGivenUp() async throws {
-            let server = try SSHServer()
+            let server = try await SSHServer()
             var endpoint = server.endpoint()
             endpoint.aliveInterval = .seconds(2)
             endpoint.aliveCount = 1
@@ -177,7 +178,7 @@ extension LiveTests {
 
         /// A host that asks an idle client whether it lives gets its answer.
         @Test func anIdleConnectionAnswers() async throws {
-            let server = try SSHServer(
+            let server = try await SSHServer(
                 options: ["ClientAliveInterval 1", "ClientAliveCountMax 20", "LogLevel DEBUG1"])
             let connection = SSHConnection(server.endpoint())
             let first = try await connection.run("echo $PPID", deadline: .generous)
@@ -198,14 +199,16 @@ extension LiveTests {
 
         @Test(arguments: sizes)
         func rekeyingDuringAnUpload(_ size: (mebibytes: Int, rekeyLimit: String)) async throws {
-            let server = try SSHServer(
+            let server = try await SSHServer(
                 options: ["RekeyLimit \(size.rekeyLimit)", "LogLevel DEBUG1"])
             let connection = SSHConnection(server.endpoint())
             let path = server.directory + "/file"
-            try tool(["dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=\(size.mebibytes)"])
+            try await tool([
+                "dd", "if=/dev/urandom", "of=" + path, "bs=1M", "count=\(size.mebibytes)",
+            ])
             let upload = try await connection.upload(
                 file: path, to: "sha256sum", deadline: .now + .seconds(30 * 60))
-            #expect(upload.stdout.prefix(64) == (try tool(["sha256sum", path]).prefix(64)))
+            #expect(upload.stdout.prefix(64) == (try await tool(["sha256sum", path]).prefix(64)))
             #expect(server.log.components(separatedBy: "rekeying").count > 10)
             await connection.close()
         }

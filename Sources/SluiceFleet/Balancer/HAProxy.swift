@@ -1,6 +1,7 @@
 import FoundationEssentials
 import NIOCore
 import NIOPosix
+import SluicePrograms
 
 /// The balancer in front of the fleet, with its configuration and its own view of the servers.
 package struct HAProxy: Sendable {
@@ -76,7 +77,7 @@ package struct HAProxy: Sendable {
     ///   its last connection. Whether hosts are up is not waited for then.
     func start(
         nodes: [Node], fleetDirectory: String, diesWithParent: Bool, inPlaceOf old: Int32? = nil
-    ) async throws -> ChildProcess {
+    ) async throws -> RunningProgram {
         let program = try Self.program()
         try Data(text(for: nodes).utf8).write(to: URL(filePath: configurationFile))
         try await Command(program, ["-c", "-q", "-f", configurationFile]).runChecked()

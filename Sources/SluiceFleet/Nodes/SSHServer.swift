@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SluicePrograms
 
 /// The files and the configuration of one node's OpenSSH server.
 struct SSHServer: Sendable {
@@ -73,7 +74,7 @@ struct SSHServer: Sendable {
         return "[\(node.address)]:\(node.sshPort) \(words)"
     }
 
-    func start() async throws -> ChildProcess {
+    func start() async throws -> RunningProgram {
         // Where sshd, started by root, separates its privileges.
         if geteuid() == 0, !FileManager.default.fileExists(atPath: "/run/sshd") {
             try FileManager.default.createDirectory(

@@ -1,4 +1,4 @@
-import Subprocess
+import SluicePrograms
 
 /// A program that is run to its end, with its output.
 struct Command: Sendable {
@@ -7,20 +7,6 @@ struct Command: Sendable {
     var environment: [String: String] = [:]
     /// After this time it is killed.
     var limit: Duration = .seconds(60)
-
-    struct Outcome: Sendable {
-        /// The exit status; 128 and the signal's number where a signal ended it, as in a shell.
-        let status: Int32
-        let output: String
-        let errors: String
-    }
-
-    static func number(of status: TerminationStatus) -> Int32 {
-        switch status {
-        case .exited(let code): code
-        case .signaled(let signal): 128 + signal
-        }
-    }
 
     init(
         _ program: String, _ arguments: [String], environment: [String: String] = [:],
@@ -32,52 +18,35 @@ struct Command: Sendable {
         self.limit = limit
     }
 
-    /// Runs it; a status other than 0 is an outcome and no error.
-    func run() async throws -> Outcome {
-        try await withThrowingTaskGroup(of: Outcome?.self) { group in
-            group.addTask {
-                var variables: [Environment.Key: String?] = [:]
-                for (name, value) in environment {
-                    if let key = Environment.Key(rawValue: name) { variables[key] = value }
-                }
-                let result = try await Subprocess.run(
-                    // `env` takes a path as well as a name.
-                    .name("env"), arguments: Arguments([program] + arguments),
-                    environment: .inherit.updating(variables),
-                    output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
-                return Outcome(
-                    status: Self.number(of: result.terminationStatus),
-                    output: result.standardOutput,
-                    errors: result.standardError)
-            }
-            group.addTask {
-                try await Task.sleep(for: limit)
-                return nil
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next(), let outcome = first else {
-                throw FleetError(
-                    .timedOut,
-                    "\(program) \(arguments.joined(separator: " ")) did not end within "
-                        + "\(limit)", remedy: "Look at the load of the machine and run it by hand.")
-            }
-            return outcome
+    /// Runs it; a status other than 0 is a result and no error.
+    func run() async throws -> Program.Result {
+        // `env` takes a path as well as a name, and says by its status what is missing.
+        let result = try await Program(
+            "env", [program] + arguments, variables: .inherited(updating: environment),
+            limit: limit
+        ).run()
+        guard result.status != .timedOut else {
+            throw FleetError(
+                .timedOut,
+                "\(program) \(arguments.joined(separator: " ")) did not end within \(limit)",
+                remedy: "Look at the load of the machine and run it by hand.")
         }
+        return result
     }
 
     /// Runs it and takes every status but 0 as an error.
     @discardableResult
     func runChecked() async throws -> String {
         let outcome = try await run()
-        guard outcome.status != 127 else {
+        guard outcome.number != 127 else {
             throw FleetError(
                 .missingProgram, "cannot run \(program): \(outcome.errors.trimmed)",
                 remedy: "Install it: `make setup`.")
         }
-        guard outcome.status == 0 else {
+        guard outcome.number == 0 else {
             throw FleetError(
                 .commandFailed,
-                "\(program) \(arguments.joined(separator: " ")) ended with \(outcome.status): "
+                "\(program) \(arguments.joined(separator: " ")) ended with \(outcome.number): "
                     + (outcome.errors + outcome.output).trimmed,
                 remedy: "Read the output above; run the command by hand if it does not explain it.")
         }

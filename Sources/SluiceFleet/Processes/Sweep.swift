@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SluicePrograms
 import Subprocess
 
 /// The end of a fleet: no process and no file is left, however its owner ended.
@@ -110,10 +111,10 @@ final class FleetGuard: Sendable {
     static let wait = "if read -r word && [ \"$word\" = leave ]; then exit 0; fi\n"
 
     private let orders: AsyncStream<String>.Continuation
-    private let task: Task<Command.Outcome, any Error>
+    private let task: Task<Program.Result, any Error>
 
     private init(
-        orders: AsyncStream<String>.Continuation, task: Task<Command.Outcome, any Error>
+        orders: AsyncStream<String>.Continuation, task: Task<Program.Result, any Error>
     ) {
         self.orders = orders
         self.task = task
@@ -137,8 +138,8 @@ final class FleetGuard: Sendable {
                 }
                 try await execution.standardInputWriter.finish()
             }
-            return Command.Outcome(
-                status: Command.number(of: result.terminationStatus), output: result.standardOutput,
+            return Program.Result(
+                status: .init(result.terminationStatus), output: result.standardOutput,
                 errors: result.standardError)
         }
         for await _ in started { return FleetGuard(orders: orders, task: task) }
@@ -160,12 +161,12 @@ final class FleetGuard: Sendable {
         orders.finish()
         let outcome = try await task.value
         let left = ProcessTable.processes(of: directory)
-        guard outcome.status == 0, left.isEmpty,
+        guard outcome.number == 0, left.isEmpty,
             !FileManager.default.fileExists(atPath: directory)
         else {
             throw FleetError(
                 .leftovers,
-                "the fleet in \(directory) was not cleared away (\(outcome.status), processes "
+                "the fleet in \(directory) was not cleared away (\(outcome.number), processes "
                     + "\(left)): \(outcome.errors.trimmed)",
                 remedy: "Run `sh \(directory)/stop.sh`.")
         }

@@ -1,7 +1,6 @@
 import Foundation
 import SluiceModel
-import Subprocess
-import SystemPackage
+import SluicePrograms
 
 /// Programs that run on this machine.
 enum ControllerTools {
@@ -58,54 +57,12 @@ enum ControllerTools {
         _ program: String, _ arguments: [String], environment: [String: String] = [:],
         limit: Duration, outputLimit: Int = 8 << 20
     ) async throws -> Outcome {
-        var options = PlatformOptions()
-        // A group of its own: the limit ends its children too, and a Ctrl-C at the terminal
-        // reaches Sluice alone, which decides what follows.
-        options.processGroupID = 0
-        options.teardownSequence = [
-            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(2))
-        ]
-        let variables = Dictionary(
-            uniqueKeysWithValues: environment.map {
-                (Subprocess.Environment.Key(stringLiteral: $0.key), $0.value as String?)
-            })
-        let work = Task { [options] in
-            try await Subprocess.run(
-                program.contains("/") ? .path(FilePath(program)) : .name(program),
-                arguments: Arguments(arguments),
-                environment: .inherit.updating(variables), platformOptions: options,
-                input: .none, output: .string(limit: outputLimit),
-                error: .string(limit: outputLimit))
-        }
-        let timer = Task {
-            try await Task.sleep(for: limit)
-            work.cancel()
-            return true
-        }
-        defer { timer.cancel() }
-        do {
-            let record = try await withTaskCancellationHandler {
-                try await work.value
-            } onCancel: {
-                work.cancel()
-            }
-            if work.isCancelled, !Task.isCancelled {
-                return Outcome(
-                    status: -1, output: record.standardOutput, errors: record.standardError)
-            }
-            let status: Int
-            switch record.terminationStatus {
-            case .exited(let code): status = Int(code)
-            case .signaled(let number): status = 128 + Int(number)
-            }
-            return Outcome(
-                status: status, output: record.standardOutput,
-                errors: record.standardError)
-        } catch {
-            if work.isCancelled, !Task.isCancelled {
-                return Outcome(status: -1, output: "", errors: "")
-            }
-            throw error
-        }
+        let result = try await Program(
+            program, arguments, variables: .inherited(updating: environment), limit: limit,
+            outputLimit: outputLimit
+        ).run()
+        return Outcome(
+            status: result.status == .timedOut ? -1 : Int(result.number), output: result.output,
+            errors: result.errors)
     }
 }
