@@ -1,3 +1,4 @@
+import Glibc
 package import Subprocess
 import SystemPackage
 
@@ -111,7 +112,27 @@ package struct Program: Sendable {
 
     private func collect() async throws -> Result {
         guard let input else { return try await collect(with: .none) }
-        return try await collect(with: .string(input))
+        return try await collect(
+            with: .fileDescriptor(try Self.file(input), closeAfterSpawningProcess: true))
+    }
+
+    /// A file without a name. A pipe would end this process by a signal when the program does not
+    /// read all of it.
+    private static func file(_ text: String) throws -> FileDescriptor {
+        let directory = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+        let path = "\(directory)/sluice-input-\(UInt64.random(in: .min ... .max))"
+        let file = try FileDescriptor.open(
+            FilePath(path), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
+            permissions: .ownerReadWrite)
+        do {
+            guard unsafe unlink(path) == 0 else { throw Errno(rawValue: errno) }
+            try file.writeAll(text.utf8)
+            _ = try file.seek(offset: 0, from: FileDescriptor.SeekOrigin.start)
+            return file
+        } catch {
+            try? file.close()
+            throw error
+        }
     }
 
     private func collect(with input: some InputProtocol) async throws -> Result {

@@ -13,6 +13,15 @@ import Testing
         #expect(result.output == "in\n" && result.errors == "words\n")
     }
 
+    @Test func inputMayStayUnread() async throws {
+        let input = String(repeating: "line\n", count: 100_000)
+        for _ in 0..<20 {
+            #expect(try await Program("true", input: input).run().status == .exited(0))
+        }
+        let all = try await Program("wc", ["-l"], input: input).run()
+        #expect(all.output == "100000\n")
+    }
+
     @Test func variablesCanBeThoseAlone() async throws {
         let result = try await Program("/usr/bin/env", variables: .exactly(["A": "b"])).run()
         #expect(result.output == "A=b\n")
