@@ -1,11 +1,11 @@
 /// The whole rollout as a value: what will be done, to whom, in what order, with which waits.
 ///
 /// `plan` prints it and `deploy` runs it; neither adds anything that is not in here.
-package struct Plan: Sendable, Hashable, Codable {
+package struct Plan: Sendable, Hashable {
     /// Raised when a field changes its meaning; readers refuse a newer one.
     ///
-    /// 2: `budget` is written as in a playbook.
-    package static let currentFormat = 2
+    /// 2: `budget` is written as in a playbook. 3: what hosts have in common is written once.
+    package static let currentFormat = 3
 
     package enum Kind: String, Sendable, Hashable, Codable {
         /// A release's bytes are pushed and activated.
@@ -19,13 +19,14 @@ package struct Plan: Sendable, Hashable, Codable {
     /// The play's name.
     package var name: String
     package var service: String
-    /// Absent from plans that are older than rollbacks.
-    private var kind: Kind? = nil
+    private(set) var kind: Kind
     package var release: ReleaseArtifact
     /// The files that the plan was made from; a change in one makes a saved plan stale.
     package var inputs: [InputDigest] = []
     /// In the order of the rollout.
-    package var hosts: [HostPlan]
+    package var hosts: [HostPlan] { didSet { places = Self.places(of: hosts) } }
+    /// Where each host is in `hosts`.
+    private var places: [String: Int]
     /// Hosts of the play that are counted for capacity and never touched.
     package var peers: [HostSpec] = []
     /// The names of `hosts`, batch by batch; those that are up to date are in none.
@@ -60,11 +61,11 @@ package struct Plan: Sendable, Hashable, Codable {
         self.createdAt = createdAt
         self.name = name
         self.service = service
-        // So that a deploy's plan reads as it always did.
-        self.kind = kind == .deploy ? nil : kind
+        self.kind = kind
         self.release = release
         self.inputs = inputs
         self.hosts = hosts
+        places = Self.places(of: hosts)
         self.peers = peers
         self.batches = batches
         self.budget = budget
@@ -81,7 +82,13 @@ package struct Plan: Sendable, Hashable, Codable {
 
     package var isRollback: Bool { kind == .rollback }
     package var hostsToDeploy: [HostPlan] { hosts.filter { $0.action == .deploy } }
-    package func host(_ name: String) -> HostPlan? { hosts.first { $0.name == name } }
+    package func host(_ name: String) -> HostPlan? { places[name].map { hosts[$0] } }
+
+    private static func places(of hosts: [HostPlan]) -> [String: Int] {
+        Dictionary(
+            hosts.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
     /// Hosts that the balancer may send to when all is well.
     package var fleetSize: Int { hosts.count + peers.count }
 
@@ -147,7 +154,7 @@ package struct InputDigest: Sendable, Hashable, Codable {
 }
 
 /// One host of a plan.
-package struct HostPlan: Sendable, Hashable, Codable {
+package struct HostPlan: Sendable, Hashable {
     package enum Action: String, Sendable, Hashable, Codable {
         case deploy
         case upToDate = "up-to-date"
@@ -158,24 +165,26 @@ package struct HostPlan: Sendable, Hashable, Codable {
     /// What the survey saw; `nil` in an offline plan.
     package var baseline: HostBaseline? = nil
     package var windows: Windows
-    /// In the order in which they are done.
-    package var steps: [PlannedStep]
-    /// What brings the host back if a step after the drain fails.
-    package var restore: [PlannedStep]
+    /// Shared with the hosts that are alike; empty for a host that is up to date.
+    package var procedure: Procedure
+    /// What stands in the places of the procedure's scripts.
+    package var values: ScriptValues
 
     package init(
         spec: HostSpec, action: Action, baseline: HostBaseline? = nil, windows: Windows,
-        steps: [PlannedStep], restore: [PlannedStep]
+        procedure: Procedure = Procedure(), values: ScriptValues = ScriptValues()
     ) {
         self.spec = spec
         self.action = action
         self.baseline = baseline
         self.windows = windows
-        self.steps = steps
-        self.restore = restore
+        self.procedure = procedure
+        self.values = values
     }
 
     package var name: String { spec.target.name }
+    package var steps: [PlannedStep] { procedure.steps }
+    package var restore: [PlannedStep] { procedure.restore }
     package func step(_ kind: Step) -> PlannedStep? { steps.first { $0.step == kind } }
 
     /// Whether the release comes onto the host before the first drain.
@@ -206,71 +215,5 @@ package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
         case .drain, .connections, .push, .stop, .activate, .start, .verify, .readmit: true
         case .lock, .beforeHost, .admit, .pingOff, .soak, .prune, .afterHost: false
         }
-    }
-}
-
-/// A step with the exact commands that it sends, for display and for execution alike.
-package struct PlannedStep: Sendable, Hashable, Codable {
-    package var step: Step
-    /// One line for people: what is done and for how long.
-    package var summary: String
-    package var commands: [RemoteCommand]
-    /// How long it takes when all is well; zero where nothing is known.
-    package var estimate: TimeSpan = .zero
-
-    package init(
-        step: Step, summary: String, commands: [RemoteCommand], estimate: TimeSpan = .zero
-    ) {
-        self.step = step
-        self.summary = summary
-        self.commands = commands
-        self.estimate = estimate
-    }
-
-    package func command(_ role: RemoteCommand.Role) -> RemoteCommand? {
-        commands.first { $0.role == role }
-    }
-}
-
-/// One POSIX sh script that is sent to a host as it stands.
-package struct RemoteCommand: Sendable, Hashable, Codable {
-    package enum Role: String, Sendable, Hashable, Codable, CaseIterable {
-        case survey, inspect, countConnections = "count_connections"
-        case pingOff = "ping_off"
-        case findRelease = "find_release"
-        case preparePush = "prepare_push"
-        case receive
-        case unpack
-        case terminate, kill, stop, activate, start, prune, hook
-        case restoreActivate = "restore_activate"
-        case restoreStart = "restore_start"
-        case lock, renew, unlock, observe
-        case endUpload = "end_upload"
-    }
-
-    package enum Effect: String, Sendable, Hashable, Codable {
-        case read
-        case change
-    }
-
-    package var role: Role
-    package var effect: Effect
-    package var script: String
-    package var deadline: TimeSpan
-    /// For people: what it is for.
-    package var purpose: String
-    /// Commands that are repeated until something is seen, or only sent if it is.
-    package var condition: String? = nil
-
-    package init(
-        role: Role, effect: Effect, script: String, deadline: TimeSpan, purpose: String,
-        condition: String? = nil
-    ) {
-        self.role = role
-        self.effect = effect
-        self.script = script
-        self.deadline = deadline
-        self.purpose = purpose
-        self.condition = condition
     }
 }

@@ -1,11 +1,9 @@
 import SluiceModel
 
 /// What the dead-man timer's process runs on the host.
-extension RemoteCommands {
+extension ScriptBuilder {
     /// What the timer's process runs.
-    ///
-    /// - Parameter process: The one that is signalled.
-    func timerScript(_ timer: DeadManTimer, for process: ProcessIdentity?) -> String {
+    func timerScript(_ lease: TimeSpan) -> ScriptTemplate {
         """
         \(lockScript)
         \(Self.writeLock)
@@ -21,9 +19,9 @@ extension RemoteCommands {
         rest
         echo started
         exec >/dev/null 2>&1
-        \(lookAtService(process))
-        \(wake(timer))
-        \(bringBackAlone(timer))
+        \(lookAtService)
+        \(wake(lease))
+        \(bringBackAlone)
         age=0 idle=0 sick=0
         while :; do
           sleep 1
@@ -31,7 +29,7 @@ extension RemoteCommands {
           age=$((age + 1)) idle=$((idle + 1))
           if [ -e "$d/beat" ]; then rm -f "$d/beat"; idle=0; fi
           ! busy || idle=0
-          if [ $idle -lt \(Self.seconds(timer.lease)) ] || [ $age -lt \(Self.seconds(timer.window)) ]
+          if [ $idle -lt \(Self.seconds(lease)) ] || [ $age -lt \(.timerWindow) ]
           then sick=0; continue
           fi
           seek
@@ -40,7 +38,7 @@ extension RemoteCommands {
           case $kind in
             old) ;;
             none) [ $sick -ge \(Self.settling) ] || continue ;;
-            *) [ $sick -ge \(Self.seconds(timer.window + spec.verify.within)) ] || continue ;;
+            *) [ $sick -ge \(.timerPatience) ] || continue ;;
           esac
           wake || continue
           bring
@@ -61,9 +59,8 @@ extension RemoteCommands {
     /// `seek` sets `kind` to `old` (the process that was signalled), `other` (one that came after
     /// it) or `none`, and `it` and `its` to its pid and start time. `serves`: may the balancer be
     /// sending to it?
-    private func lookAtService(_ process: ProcessIdentity?) -> String {
-        let known = process.map(\.executable) ?? ""
-        return """
+    private var lookAtService: ScriptTemplate {
+        """
             was() { set -- "$2" $(look "$1"); [ "${4:-gone}" = "$1" ] && [ "$2" != Z ]; }
             see() {
             \(observeProcess)
@@ -72,15 +69,15 @@ extension RemoteCommands {
               see
               kind=none it= its=
               case "$owner $exe" in
-                'self '*|'child '*|*' '\(Shell.quote(known.isEmpty ? "-" : known))|\
-            *' '\(Shell.quote(artifact.root + "/"))*)
+                'self '*|'child '*|*' '\(.executable)|\
+            *' '\(.rootPrefix)*)
                   [ -z "$start" ] || [ "$state" = Z ] || [ "$pid" = 1 ] || {
                     kind=other it=$pid its=$start
                   } ;;
               esac
-              if was \(Self.pid(process)) \(Self.startTicks(process)); then
-                if [ $kind = none ] || [ "$it" = \(Self.pid(process)) ]; then
-                  kind=old it=\(Self.pid(process)) its=\(Self.startTicks(process))
+              if was \(.pid) \(.startTicks); then
+                if [ $kind = none ] || [ "$it" = \(.pid) ]; then
+                  kind=old it=\(.pid) its=\(.startTicks)
                 fi
               fi
               owns=0
@@ -100,17 +97,13 @@ extension RemoteCommands {
 
     /// `ask` ends with 0 if a health check passes, with 1 if the service answers and none does,
     /// and with 2 if that can't be told: nothing to ask with, or no answer.
-    private var askService: String {
-        var lines = ["ask() {", "  answer=2"]
-        for check in spec.healthChecks {
-            let address = service.address ?? "127.0.0.1"
-            let url =
-                "http://\(address.contains(":") ? "[\(address)]" : address)"
-                + ":\(check.port ?? service.port)\(check.path)"
+    private var askService: ScriptTemplate {
+        var lines: [ScriptTemplate] = ["ask() {", "  answer=2"]
+        for (number, check) in spec.healthChecks.enumerated() {
             let limit = max(1, Self.seconds(check.timeout))
-            let header = check.hostHeader.map { Shell.quote("Host: \($0)") }
+            let header = check.hostHeader.map { ShellWord.quoted("Host: \($0)") }
             let method =
-                check.method == "HEAD" ? "-I" : "-X \(Shell.quote(check.method))"
+                check.method == "HEAD" ? "-I" : "-X \(ShellWord.quoted(check.method))"
             let passes = check.expect.map {
                 "{ [ $code -ge \($0.first) ] && [ $code -le \($0.last) ]; }"
             }.joined(separator: " || ")
@@ -119,10 +112,10 @@ extension RemoteCommands {
                   code=000
                   if command -v curl >/dev/null; then
                     code=$(curl --noproxy '*' -s -o /dev/null -m \(limit) \(method) \
-                \(header.map { "-H \($0) " } ?? "")-w '%{http_code}' \(Shell.quote(url)))
+                \(header.map { "-H \($0) " } ?? "")-w '%{http_code}' \(.checkURL(number)))
                   elif command -v wget >/dev/null; then
                     ! http_proxy= wget -q -O /dev/null -T \(limit) \
-                \(header.map { "--header \($0) " } ?? "")\(Shell.quote(url)) || return 0
+                \(header.map { "--header \($0) " } ?? "")\(.checkURL(number)) || return 0
                   fi
                   case $code in 000|*[!0-9]*|'') ;; *) answer=1; \(passes.isEmpty ? "false" : passes) \
                 && return 0 ;; esac
@@ -135,7 +128,7 @@ extension RemoteCommands {
 
     /// `wake` makes the host's lock the timer's own, unless somebody was heard of meanwhile or
     /// another rollout has the host: from then on a controller that comes back is refused.
-    private func wake(_ timer: DeadManTimer) -> String {
+    private func wake(_ lease: TimeSpan) -> ScriptTemplate {
         """
         others() {
           for f in "$d"/busy.*; do [ "$f" = "$d/busy.$me" ] || ! alive "$f" || return 0; done
@@ -154,7 +147,7 @@ extension RemoteCommands {
           [ $held != held ] || [ "$l_rollout" = "$rollout" ] || exit 0
           token=${l_token:-$token}\(Self.timerMark)
           { write "${l_since:-$(date +%s)}" && mv -fT "$d/new.$me" "$d/lock"; } || rm -f "$d/lock"
-          tell acting "nobody had renewed the lock for \(timer.lease)"
+          tell acting "nobody had renewed the lock for \("\(lease)")"
           rest
           n=0
           while others; do
@@ -168,33 +161,23 @@ extension RemoteCommands {
     }
 
     /// `bring` brings the service back on the release that the host had.
-    private func bringBackAlone(_ timer: DeadManTimer) -> String {
+    private var bringBackAlone: ScriptTemplate {
         let grace = Self.seconds(spec.stop.grace)
-        let kill =
-            service.control == .systemd
-            ? "systemctl kill -s KILL --kill-who=main \(Shell.quote(unit))"
-            : "! was \"$it\" \"$its\" || kill -s KILL \"$it\""
-        let stop: String
-        switch service.control {
-        case .systemd: stop = "systemctl stop --no-block \(Shell.quote(unit))"
-        case .script: stop = "(\(inRoot(service.stop ?? "false")))"
-        case .pidfile: stop = "kill -s \(Shell.quote(spec.stop.signal)) \"$it\""
-        }
-        var activate = ""
-        if let previous = timer.previous {
-            let link = Shell.quote(artifact.currentLink)
+        let kill: ScriptTemplate =
+            spec.stop.kill ? "{ \(manager.killFound); gone 10; }" : "false"
+        var activate: ScriptTemplate = ""
+        var release: ScriptTemplate = ""
+        if shape.hasPrevious {
+            release = ", on release \"\(.previous)\""
             activate = """
 
-                  [ "$(readlink \(link))" = \(Shell.quote("releases/\(previous)")) ] ||
-                    { [ -d \(Shell.quote(artifact.directory(of: previous))) ] &&
-                    \(pointCurrent(at: previous)); } ||
-                    { tell failed "current could not be pointed at "\(Shell.quote(previous)); return; }
+                  [ "$(readlink \(.current))" = \(.previousTarget) ] ||
+                    { [ -d \(.previousDirectory) ] &&
+                    \(pointCurrent(at: "\(.previousTarget)")); } ||
+                    { tell failed "current could not be pointed at "\(.previous); return; }
                 """
         }
-        let start =
-            service.control == .systemd
-            ? "systemctl start \(Shell.quote(unit))" : inRoot(service.start ?? "false")
-        var connections = ""
+        var connections: ScriptTemplate = ""
         if let limit = spec.drain.connections {
             connections = """
                     n=0
@@ -207,7 +190,7 @@ extension RemoteCommands {
         return """
             connected() {
               cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "01" && \
-            $2 ~ /\(socketPattern(listening: false))/ { n++ } END { print n + 0 }'
+            $2 ~ /\(.established)/ { n++ } END { print n + 0 }'
             }
             gone() {
               n=0
@@ -219,15 +202,15 @@ extension RemoteCommands {
             end() {
               # One that has closed its port was told to end before.
               if [ $owns = 1 ]; then
-            \(connections)    ! was "$it" "$its" || \(stop)
+            \(connections)    ! was "$it" "$its" || \(manager.stopFound)
               fi
-              gone \(grace) || \(spec.stop.kill ? "{ \(kill); gone 10; }" : "false")
+              gone \(grace) || \(kill)
             }
             bring() {
               if [ $kind != none ]; then
                 end || { tell failed "process $it did not end"; return; }
               fi\(activate)
-              (\(start)
+              (\(manager.start)
             ) || { tell failed "the start command ended with status $?"; return; }
               n=0
               until seek && [ $kind = other ] && serves; do
@@ -235,7 +218,7 @@ extension RemoteCommands {
                   { tell failed "it was started, and does not serve"; return; }
                 sleep 1; n=$((n + 1))
               done
-              tell restored "it serves as pid $it\(timer.previous.map { ", on release \($0)" } ?? "")"
+              tell restored "it serves as pid $it\(release)"
             }
             """
     }

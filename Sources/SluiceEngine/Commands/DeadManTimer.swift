@@ -1,29 +1,4 @@
-package import SluiceModel
-
-/// What a host is told that brings itself back when no controller is heard of any more.
-package struct DeadManTimer: Sendable, Hashable {
-    /// How long nobody may have renewed the host's lock.
-    package var lease: TimeSpan
-    /// From the signal until the process may be stopped (rule S7): how long `/ping` may take to
-    /// fail, and the drain window.
-    package var window: TimeSpan
-    /// The release that the host had; what `current` points at then if `nil`.
-    package var previous: String?
-
-    package init(lease: TimeSpan, window: TimeSpan, previous: String?) {
-        self.lease = lease
-        self.window = window
-        self.previous = previous
-    }
-
-    /// - Returns: `nil` where the playbook asks for none.
-    package init?(_ spec: HostSpec, windows: Windows, previous: String?) {
-        guard let lease = spec.drain.lease else { return nil }
-        self.init(
-            lease: lease, window: spec.drain.confirmWithin + windows.drain.total,
-            previous: previous)
-    }
-}
+import SluiceModel
 
 /// The dead-man timer: a process of its own on the host, which the ping-off starts, each renewal
 /// of the lock puts off, and the end of the host's turn cancels.
@@ -32,38 +7,41 @@ package struct DeadManTimer: Sendable, Hashable {
 /// cancels it; `beat` is put there by each renewal and taken away by the timer; `acted` says what
 /// it did. It reads no clock and counts the seconds that it has slept: a calendar that is set, or a
 /// machine that stood still, does not make it act.
-extension RemoteCommands {
-    private var hasTimer: Bool { spec.drain.lease != nil }
+extension ScriptBuilder {
+    var hasTimer: Bool { spec.drain.lease != nil }
 
     // MARK: In the scripts of the lock
 
     /// In the guard: the host's own timer is no other rollout.
-    var refusalByTimer: String {
+    var refusalByTimer: ScriptTemplate {
         guard let lease = spec.drain.lease else { return "" }
-        return "[ \"$_t\" != \"token=$SLUICE_TOKEN\(Self.timerMark)\" ] || { printf '%s\\n' "
-            + "\"nobody renewed this host's lock for \(lease): its dead-man timer has brought it "
-            + "back\" >&2; exit \(ScriptStatus.timerActed); }\n"
+        let told = "nobody renewed this host's lock for \(lease): its dead-man timer has brought it back"
+        return """
+            [ "$_t" != "token=$SLUICE_TOKEN\(Self.timerMark)" ] || { printf '%s\\n' \
+            "\(told)" >&2; exit \(ScriptStatus.timerActed); }
+
+            """
     }
 
     /// What a lock's token ends in when the timer has made the lock its own.
     static let timerMark = ".timer"
 
     /// Under the lock: somebody is there.
-    func beat(indent: Int) -> String {
-        hasTimer ? "\n" + String(repeating: " ", count: indent) + "true >\"$d/beat\"" : ""
+    func beat(indent: Int) -> ScriptTemplate {
+        hasTimer ? "\n\(String(repeating: " ", count: indent))true >\"$d/beat\"" : ""
     }
 
-    func cancelTimer(indent: Int) -> String {
+    func cancelTimer(indent: Int) -> ScriptTemplate {
         hasTimer
-            ? "\n" + String(repeating: " ", count: indent)
-                + "rm -f \"$d\"/timer.* \"$d/beat\" \"$d/acted\"" : ""
+            ? "\n\(String(repeating: " ", count: indent))rm -f \"$d\"/timer.* \"$d/beat\" \"$d/acted\""
+            : ""
     }
 
     /// For a person who takes over by hand.
-    var cancelTimerByHand: String { hasTimer ? "rm -f \(state)/timer.*; " : "" }
+    var cancelTimerByHand: ScriptTemplate { hasTimer ? "rm -f \(.state)/timer.*; " : "" }
 
     /// For a script that has `alive` and `field`.
-    var lookAtTimer: String {
+    var lookAtTimer: ScriptTemplate {
         guard hasTimer else { return "" }
         return """
 
@@ -90,21 +68,20 @@ extension RemoteCommands {
     /// The timer says `started` and then closes its output, so that nobody waits for its end. A
     /// session of its own keeps it from what ends the connection's; where there is no `setsid`, it
     /// does without. Its text comes in the environment: any user sees a process's arguments.
-    func withTimer(
-        _ timer: DeadManTimer, for process: ProcessIdentity?, _ signal: String
-    ) -> String {
-        """
-        _timer=$(
-          SLUICE_TIMER=\(Shell.quote(timerScript(timer, for: process)))
-          export SLUICE_TIMER \(Self.environment.joined(separator: " "))
-          set -- sh -c 'eval "$SLUICE_TIMER"' sluice-timer \(root)
-          ! command -v setsid >/dev/null 2>&1 || set -- setsid "$@"
-          "$@" </dev/null &
-        )
-        [ "$_timer" = started ] || { echo "the dead-man timer did not start" >&2; exit 1; }
-        (
-        \(signal)
-        ) || { _s=$?; rm -f "$_sluice"/timer.*; exit $_s; }
-        """
+    func withTimer(_ signal: ScriptTemplate) -> ScriptTemplate {
+        guard let lease = spec.drain.lease else { return signal }
+        return """
+            _timer=$(
+              SLUICE_TIMER=\(timerScript(lease).quoted)
+              export SLUICE_TIMER \(Self.environment.joined(separator: " "))
+              set -- sh -c 'eval "$SLUICE_TIMER"' sluice-timer \(.root)
+              ! command -v setsid >/dev/null 2>&1 || set -- setsid "$@"
+              "$@" </dev/null &
+            )
+            [ "$_timer" = started ] || { echo "the dead-man timer did not start" >&2; exit 1; }
+            (
+            \(signal)
+            ) || { _s=$?; rm -f "$_sluice"/timer.*; exit $_s; }
+            """
     }
 }

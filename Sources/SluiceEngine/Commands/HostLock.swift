@@ -1,4 +1,4 @@
-package import SluiceModel
+import SluiceModel
 
 /// The lock that a rollout holds on a host, and what each changing command makes of it.
 ///
@@ -6,15 +6,13 @@ package import SluiceModel
 /// that process runs a changing command. Names carry the process, so that creating one is atomic
 /// and takes no room on a full disk, so that two commands do not write over each other, and so
 /// that what a killed one left behind can be told by looking.
-extension RemoteCommands {
+extension ScriptBuilder {
     /// What the caller sets before each command: who it is, and for how many seconds a lock lasts.
     ///
     /// They are no part of the scripts, which are the same to the letter for every run of a plan.
     package static let environment = [
         "SLUICE_TOKEN", "SLUICE_ROLLOUT", "SLUICE_CONTROLLER", "SLUICE_USER", "SLUICE_LEASE",
     ]
-
-    var state: String { Shell.quote(artifact.root + "/.sluice") }
 
     // MARK: The guard
 
@@ -24,9 +22,9 @@ extension RemoteCommands {
     /// In this order, since whoever takes the lock places it first and looks for what runs then:
     /// one of the two sees the other. Where nothing can be written the command goes on, for no
     /// other could take the lock there either.
-    var guardLines: String {
+    var guardLines: ScriptTemplate {
         """
-        _sluice=\(state); read -r _t </proc/self/stat; set -- ${_t##*) }; \
+        _sluice=\(.state); read -r _t </proc/self/stat; set -- ${_t##*) }; \
         _busy=$_sluice/busy.${_t%% *}.${20}; set --
         trap 'rm -f "$_busy"' EXIT; trap 'exit 143' HUP INT TERM; { true >"$_busy"; } 2>/dev/null
         _t= _r= _c=; { { IFS= read -r _t; IFS=\\= read -r _k _r; IFS=\\= read -r _k _c; } \
@@ -42,7 +40,7 @@ extension RemoteCommands {
     /// Sets `held` to `none`, `held` or `broken`, and `l_token` and so on to what the lock says.
     ///
     /// A line counts only when its end was written too.
-    static let readLock = """
+    static let readLock: ScriptTemplate = """
         field() { IFS= read -r v && case $v in "$1="*) v=${v#*=} ;; *) false ;; esac; }
         readlock() {
           held=none l_token= l_rollout= l_controller= l_user= l_since= l_until=
@@ -59,7 +57,7 @@ extension RemoteCommands {
 
     /// `alive FILE`: does the process still run that the file's name gives? `busy`: does any
     /// changing command?
-    static let alive = """
+    static let alive: ScriptTemplate = """
         alive() {
           [ -e "$1" ] || return 1
           set -- "${1##*/}"; set -- "${1#*.}"; set -- "${1#*.}" $(look "${1%%.*}")
@@ -76,29 +74,32 @@ extension RemoteCommands {
         + "\"$(one \"$l_user\")\" \"$(one \"$l_since\")\" \"$(one \"$l_until\")\" \"$(date +%s)\""
 
     /// For a script that has `one`: reads the lock without taking part in it.
-    var lookAtLock: String { "d=\(state)\n\(Self.readLock)\nreadlock" }
+    var lookAtLock: ScriptTemplate { "d=\(.state)\n\(Self.readLock)\nreadlock" }
 
     /// The same for a script that has no `alive`: whether a timer has acted, or waits.
-    var lookAtLockAndTimer: String {
-        lookAtLock + (spec.drain.lease == nil ? "" : "\n" + Self.alive + lookAtTimer)
+    var lookAtLockAndTimer: ScriptTemplate {
+        lookAtLock + (hasTimer ? "\n" + Self.alive + lookAtTimer : "")
     }
 
-    /// Everything that somebody who was away needs to know of a host.
-    ///
-    /// - Parameter process: One that was to be stopped: a service may remove its pidfile and close
-    ///   its port long before it has answered its last request.
-    package func observe(after process: ProcessIdentity? = nil) -> RemoteCommand {
-        command(
-            .observe, .read,
+    /// Everything that somebody who was away needs to know of a host; of a process that was to be
+    /// stopped besides, since a service may remove its pidfile and close its port long before it has
+    /// answered its last request.
+    func observe() -> CommandScript { observe(.observe, "old=0") }
+
+    func observeExit() -> CommandScript { observe(.observeExit, Self.lookForFormer) }
+
+    private func observe(_ kind: HostOperation.Kind, _ former: ScriptTemplate) -> CommandScript {
+        script(
+            kind,
             """
             \(observeProcess)
-            current=$(one "$(readlink \(Shell.quote(artifact.currentLink)) 2>/dev/null)")
+            current=$(one "$(readlink \(.current) 2>/dev/null)")
             \(lookForRelease)
             partial=0; if \(hasPartial); then partial=1; fi
             \(lookAtLock)
             \(Self.alive)
             b=0; ! busy || b=1\(lookAtTimer)
-            \(process.map { lookForFormer($0) } ?? "old=0")
+            \(former)
             printf 'sluice\\t\(Self.processFields)\\tcurrent=%s\\thave=%s\\texists=%s\\tpartial=%s' \
             \(Self.processValues) "$current" "$have" "$exists" "$partial"
             printf '\\t\(Self.lockFields)\\tbusy=%s\\told=%s\(timerFields)\\n' \(Self.lockValues) \
@@ -114,9 +115,9 @@ extension RemoteCommands {
     /// They run one at a time: each puts up a mark, and goes on when no other live one is there.
     /// Of two that wait, the one with the higher pid takes its mark down until the other is done.
     /// Only a process's end can make a mark void, and that is for ever; so no crash blocks them.
-    var lockScript: String {
+    var lockScript: ScriptTemplate {
         """
-        d=\(state)
+        d=\(.state)
         read -r me </proc/self/stat; set -- ${me##*) }; me=${me%% *}.${20}
         trap 'rm -rf "$d"/*."$me"' EXIT; trap 'exit 143' HUP INT TERM
         \(Self.look)
@@ -154,7 +155,7 @@ extension RemoteCommands {
     }
 
     /// `write SINCE` makes a whole lock under a private name, which is then put in place at once.
-    static let writeLock = """
+    static let writeLock: ScriptTemplate = """
         case $SLUICE_LEASE in ''|*[!0-9]*) echo "SLUICE_LEASE is no number" >&2; exit 2 ;; esac
         write() {
           until=$(($(date +%s) + SLUICE_LEASE))
@@ -171,9 +172,9 @@ extension RemoteCommands {
     /// has ended by the host's clock and none of its commands runs; one that cannot be read, when
     /// it is older than a lease. Reports `took` (`fresh`, `own` or `stale`), the `former` token,
     /// and `busy`: a command of a former holder may still run, and must be waited for.
-    package func lock() -> RemoteCommand {
-        command(
-            .lock, .change,
+    func lock() -> CommandScript {
+        script(
+            .lock,
             """
             \(lockScript)
             \(Self.writeLock)
@@ -231,13 +232,13 @@ extension RemoteCommands {
             ! busy || { mv -fT "$d/old.$me" "$d/lock"; refuse "$text"; }
             took stale
             """,
-            deadline: .seconds(30), purpose: "take the host's lock", isGuarded: false)
+            deadline: .seconds(30), purpose: "take the host's lock")
     }
 
     /// Lets the lease end a whole length from now, or ends with status 46 if the lock is not ours.
-    package func renew() -> RemoteCommand {
-        command(
-            .renew, .change,
+    func renew() -> CommandScript {
+        script(
+            .renew,
             """
             \(lockScript)
             \(Self.writeLock)
@@ -252,16 +253,16 @@ extension RemoteCommands {
             write "$l_since" && mv -fT "$d/new.$me" "$d/lock" || exit
             printf 'sluice\\tuntil=%s\\n' "$until"
             """,
-            deadline: .seconds(30), purpose: "renew the host's lock", isGuarded: false)
+            deadline: .seconds(30), purpose: "renew the host's lock")
     }
 
     /// Gives the lock back if it is ours, and reports whether it was: `ours`, `other` or `gone`.
     ///
     /// - Parameter keepsTimer: Whether the dead-man timer goes on, for a host that is not back in
     ///   service; else it is cancelled with the lock.
-    package func unlock(keepsTimer: Bool = false) -> RemoteCommand {
-        command(
-            .unlock, .change,
+    func unlock(keepsTimer: Bool) -> CommandScript {
+        script(
+            keepsTimer ? .unlockKeepingTimer : .unlock,
             """
             \(lockScript)
             was=gone
@@ -278,6 +279,6 @@ extension RemoteCommands {
             fi
             printf 'sluice\\tunlocked=%s\\n' "$was"
             """,
-            deadline: .seconds(30), purpose: "give the host's lock back", isGuarded: false)
+            deadline: .seconds(30), purpose: "give the host's lock back")
     }
 }

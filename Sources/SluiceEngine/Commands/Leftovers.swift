@@ -1,7 +1,7 @@
-package import SluiceModel
+import SluiceModel
 
 /// What a controller that died may have left running on a host.
-extension RemoteCommands {
+extension ScriptBuilder {
     /// Ends an upload whose bytes come from nobody any more.
     ///
     /// When a controller loses its power, the host does not hear of it: the half of the upload that
@@ -11,14 +11,14 @@ extension RemoteCommands {
     /// process number and start time), it is that shell or its child, and its output is the partial
     /// file of this very release. It gets TERM; its shell, which some shells give the same output,
     /// gets it only where there is no child, and so takes the partial file away before it ends. Reports the numbers of the processes that were `ended`.
-    package func endUpload() -> RemoteCommand {
-        command(
-            .endUpload, .change,
+    func endUpload() -> CommandScript {
+        script(
+            .endUpload,
             """
-            d=\(state)
+            d=\(.state)
             \(Self.look)
             \(Self.alive)
-            part=$(cd \(releases) 2>/dev/null && pwd -P)/\(partial)
+            part=$(cd \(.releases) 2>/dev/null && pwd -P)/\(partial)
             writes() {
               case $(readlink /proc/$1/fd/1 2>/dev/null) in
                 "$part"|"$part (deleted)") ;;

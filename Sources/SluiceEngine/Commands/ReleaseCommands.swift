@@ -1,80 +1,76 @@
-package import SluiceModel
+import SluiceModel
 
 /// The scripts that bring a release onto a host and make it the current one.
-extension RemoteCommands {
+extension ScriptBuilder {
     /// The record of the archive that a release came from, inside its directory.
     static let digestFile = ".sluice-sha256"
     /// What begins the name of a release that is being deleted.
     static let deleted = "./.sluice-gone."
 
-    var directory: String { Shell.quote(artifact.directory(of: release.id)) }
     /// The names that a release has in the releases directory while it is not whole.
-    var partial: String { Shell.quote(stem + ".part") }
-    var unpacking: String { Shell.quote(stem + ".new") }
+    var partial: String { ShellWord.quoted(stem + ".part") }
+    var unpacking: String { ShellWord.quoted(stem + ".new") }
 
     /// Prints a release's record, or nothing.
-    private func digest(in directory: String) -> String {
+    private func digest(in directory: ScriptPlace) -> ScriptTemplate {
         "cat \(directory)/\(Self.digestFile) 2>/dev/null | tr -dc '[:alnum:]'"
     }
 
     /// Sets `have` to the record of the new release, and `exists` to whether anything has its name.
-    var lookForRelease: String {
+    var lookForRelease: ScriptTemplate {
         """
-        have=$(\(digest(in: directory)))
-        exists=0; [ ! -e \(directory) ] || exists=1
+        have=$(\(digest(in: .release)))
+        exists=0; [ ! -e \(.release) ] || exists=1
         """
     }
 
     /// Whether an unfinished push of the new release is there, as a condition.
-    var hasPartial: String {
-        let path = artifact.releasesDirectory + "/" + stem
-        return "[ -e \(Shell.quote(path + ".part")) ] || [ -e \(Shell.quote(path + ".new")) ]"
-    }
+    var hasPartial: ScriptTemplate { "[ -e \(.partPath) ] || [ -e \(.unpackedPath) ]" }
 
     /// Is the release there already, whole and with the right digest?
-    package func findRelease() -> RemoteCommand {
-        command(
-            .findRelease, .read,
+    func findRelease() -> CommandScript {
+        script(
+            .findRelease,
             """
-            d=$(\(digest(in: directory)))
-            e=0; [ ! -e \(directory) ] || e=1
+            d=$(\(digest(in: .release)))
+            e=0; [ ! -e \(.release) ] || e=1
             printf 'sluice\\tdigest=%s\\texists=%s\\n' "$d" "$e"
             """,
             deadline: .seconds(15), purpose: "is the release on the host already")
     }
 
-    package func preparePush() -> RemoteCommand {
-        command(
-            .preparePush, .change,
-            "mkdir -p \(releases) && cd \(releases) && rm -rf \(partial) \(unpacking)",
+    func preparePush() -> CommandScript {
+        script(
+            .preparePush,
+            "mkdir -p \(.releases) && cd \(.releases) && rm -rf \(partial) \(unpacking)",
             deadline: .seconds(30), purpose: "make room for the upload")
     }
 
     /// Takes the archive on standard input.
     ///
-    /// - Parameter compressed: Whether the bytes come as a zstd stream.
-    package func receive(compressed: Bool) -> RemoteCommand {
+    /// - Parameter encoding: In which form they come.
+    func receive(_ encoding: TransferEncoding) -> CommandScript {
         // 1 MiB/s is slower than any link worth deploying over.
         let limit = TimeSpan.seconds(120 + release.bytes / (1 << 20))
-        let write = compressed ? "zstd -dcq" : "cat"
+        let write = encoding == .zstd ? "zstd -dcq" : "cat"
         // What did not fit is taken away again: a full disk would harm the service that runs.
-        return command(
-            .receive, .change,
-            "cd \(releases) && { \(write) > \(partial) || "
+        return script(
+            .receive,
+            "cd \(.releases) && { \(write) > \(partial) || "
                 + "{ status=$?; rm -f \(partial); exit $status; }; }", deadline: limit,
-            purpose: "upload \(release.bytes) bytes\(compressed ? ", compressed" : "")")
+            purpose: "upload \(release.bytes) bytes\(encoding == .zstd ? ", compressed" : "")")
     }
 
-    package func unpack() -> RemoteCommand {
+    func unpack() -> CommandScript {
         // Of a pipe only tar's status counts; so a decompressor that fails takes the archive away.
-        func pipe(_ decompress: String) -> String {
+        func pipe(_ decompress: ScriptTemplate) -> ScriptTemplate {
             "{ \(decompress) || rm -f \"$part\"; } | "
                 + "tar -xf - --no-same-owner -C \"$new\" && [ -e \"$part\" ]"
         }
-        let extract: String
+        let extract: ScriptTemplate
         switch release.form {
         case .file:
-            let name = Shell.quote(release.fileName)
+            let name = ShellWord.quoted(release.fileName)
             extract = "cp \"$part\" \"$new\"/\(name) && chmod 755 \"$new\"/\(name)"
         case .tar: extract = "tar -xf \"$part\" --no-same-owner -C \"$new\""
         // 2 is a warning: what follows the archive was ignored.
@@ -82,24 +78,24 @@ extension RemoteCommands {
         case .tarXz: extract = pipe("xz -dc \"$part\"")
         case .tarZstd: extract = pipe("zstd -dcq \"$part\"")
         }
-        var checkStart = ""
-        if let program = startProgramInRelease {
+        var checkStart: ScriptTemplate = ""
+        if let program = shape.startProgram {
             checkStart = """
-                [ -x "$new"/\(Shell.quote(program)) ] || {
+                [ -x "$new"/\(ShellWord.quoted(program)) ] || {
                   echo "the release has no executable \(program), which the start command needs" >&2
                   rm -rf "$new" "$part"; exit \(ScriptStatus.startCommandMissing)
                 }
 
                 """
         }
-        let id = Shell.quote(release.id)
-        let sha256 = Shell.quote(release.sha256)
+        let id = ShellWord.quoted(release.id)
+        let sha256 = ShellWord.quoted(release.sha256)
         // The files are on the disk before the release's name: a power cut leaves whole ones. A
         // `sync` older than 2015 knows no -f, and takes all disks.
-        return command(
-            .unpack, .change,
+        return script(
+            .unpack,
             """
-            cd \(releases) || exit
+            cd \(.releases) || exit
             part=\(partial) new=\(unpacking)
             sum=$(sha256sum < "$part") && [ "${sum%% *}" = \(sha256) ] || {
               echo "checksum mismatch: expected" \(sha256)", the host has ${sum%% *}" >&2
@@ -121,28 +117,10 @@ extension RemoteCommands {
             deadline: .seconds(300), purpose: "check the SHA-256 on the host, unpack, rename")
     }
 
-    /// The path inside the release of the program that `start` runs through `current`, or `nil`
-    /// if it runs something else.
-    var startProgramInRelease: String? {
-        guard let word = service.start?.split(whereSeparator: \.isWhitespace).first else {
-            return nil
-        }
-        for prefix in [artifact.currentLink + "/", "current/", "./current/"]
-        where word.hasPrefix(prefix) {
-            // Anything that means something to the shell ends what can be told from the text.
-            let path = word.dropFirst(prefix.count)
-            let isPlain = path.unicodeScalars.allSatisfy {
-                !"'\"$`\\;&|<>()*?[]{}~#!".unicodeScalars.contains($0)
-            }
-            return path.isEmpty || !isPlain ? nil : String(path)
-        }
-        return nil
-    }
-
     /// Ends the script with status 43 unless the release has the right digest on record.
-    private var requireDigest: String {
+    private var requireDigest: ScriptTemplate {
         """
-        [ "$(cat \(directory)/\(Self.digestFile))" = \(Shell.quote(release.sha256)) ] || {
+        [ "$(cat \(.release)/\(Self.digestFile))" = \(ShellWord.quoted(release.sha256)) ] || {
           echo "the release on the host is not the one that was checked" >&2; exit \
         \(ScriptStatus.releaseNotVerified)
         }
@@ -151,11 +129,11 @@ extension RemoteCommands {
 
     /// The same, and that it has what the start command needs: for a release that was not unpacked
     /// just now.
-    var requireRelease: String {
-        guard let program = startProgramInRelease else { return requireDigest }
+    var requireRelease: ScriptTemplate {
+        guard let program = shape.startProgram else { return requireDigest }
         return """
             \(requireDigest)
-            [ -x \(directory)/\(Shell.quote(program)) ] || {
+            [ -x \(.release)/\(ShellWord.quoted(program)) ] || {
               echo "the release has no executable \(program), which the start command needs" >&2
               exit \(ScriptStatus.startCommandMissing)
             }
@@ -163,56 +141,54 @@ extension RemoteCommands {
     }
 
     /// Points `current` at the release by one rename.
-    package func activate() -> RemoteCommand {
-        command(
-            .activate, .change,
+    func activate() -> CommandScript {
+        script(
+            .activate,
             """
             \(requireDigest)
-            \(pointCurrent(at: release.id))
+            \(pointCurrent(at: "\(ShellWord.quoted("releases/\(release.id)"))"))
             """,
             deadline: .seconds(30), purpose: "point current at the release")
     }
 
-    /// Points `current` back at a release that the host had.
-    package func activatePrevious(_ previous: String) -> RemoteCommand {
-        command(
-            .restoreActivate, .change,
+    /// Points `current` back at the release that the host had.
+    func activatePrevious() -> CommandScript {
+        script(
+            .restoreActivate,
             """
-            [ -d \(Shell.quote(artifact.directory(of: previous))) ] || {
+            [ -d \(.previousDirectory) ] || {
               echo "the previous release is gone from the host" >&2; exit \
             \(ScriptStatus.releaseNotVerified)
             }
-            \(pointCurrent(at: previous))
+            \(pointCurrent(at: "\(.previousTarget)"))
             """,
-            deadline: .seconds(30), purpose: "point current back at \(previous)")
+            deadline: .seconds(30), purpose: "point current back at the release that it had")
     }
 
-    func pointCurrent(at id: String) -> String {
-        let link = Shell.quote(artifact.root + "/.current.sluice")
-        return "ln -sfn \(Shell.quote("releases/\(id)")) \(link) && "
-            + "mv -Tf \(link) \(Shell.quote(artifact.currentLink))"
+    func pointCurrent(at target: ScriptTemplate) -> ScriptTemplate {
+        "ln -sfn \(target) \(.newCurrent) && mv -Tf \(.newCurrent) \(.current)"
     }
 
     /// Deletes the oldest releases beyond `keep`, by the time of their push: never the new one,
     /// its predecessor or what `current` points at, never what Sluice did not put there. A release
     /// loses its name first, by one rename, and then its files: what is cut off half-way would
     /// else still have its record. The rest is deleted the next time.
-    package func prune(previous: String?) -> RemoteCommand {
-        var kept = [release.id]
-        if let previous, previous != release.id { kept.append(previous) }
-        let others = max(0, artifact.keep - kept.count)
+    func prune() -> CommandScript {
+        var kept: ScriptTemplate = "\(ShellWord.quoted(release.id))"
+        if shape.comesFromAnother { kept += "|\(.previous)" }
+        let others = max(0, spec.artifact.keep - (shape.comesFromAnother ? 2 : 1))
         // A name may hold anything, a line's end too: only whole lines of the pattern count.
-        return command(
-            .prune, .change,
+        return script(
+            .prune,
             """
-            cd \(releases) 2>/dev/null || exit 0
+            cd \(.releases) 2>/dev/null || exit 0
             rm -rf \(Self.deleted)*
-            current=$(readlink \(Shell.quote(artifact.currentLink)))
+            current=$(readlink \(.current))
             ls -1td ./*/\(Self.digestFile) 2>/dev/null | {
               n=0; gone=
               while IFS= read -r r; do
                 case $r in ./*/\(Self.digestFile)) r=${r#./}; r=${r%/*} ;; *) continue ;; esac
-                case $r in "${current##*/}"|\(kept.map(Shell.quote).joined(separator: "|"))) \
+                case $r in "${current##*/}"|\(kept)) \
             continue ;; esac
                 [ -f "./$r/\(Self.digestFile)" ] && [ ! -L "./$r" ] || continue
                 n=$((n + 1)); [ $n -gt \(others) ] || continue
@@ -221,14 +197,14 @@ extension RemoteCommands {
               printf 'sluice\\tgone=%s\\n' "$gone"
             }
             """,
-            deadline: .seconds(300), purpose: "keep \(artifact.keep) releases")
+            deadline: .seconds(300), purpose: "keep \(spec.artifact.keep) releases")
     }
 
     /// Sets `recorded` to the releases that Sluice put there, each with its record: `v2:DIGEST `, the
     /// newest push first. A name that no release of Sluice's can have is passed over.
-    private var listRecorded: String {
+    private var listRecorded: ScriptTemplate {
         """
-        recorded=$(cd \(releases) 2>/dev/null && ls -1td ./*/\(Self.digestFile) 2>/dev/null | \
+        recorded=$(cd \(.releases) 2>/dev/null && ls -1td ./*/\(Self.digestFile) 2>/dev/null | \
         head -n 100 | while IFS= read -r r; do
           r=${r#./} r=${r%/*}
           case $r in (''|*[!A-Za-z0-9._+-]*) continue ;; esac
@@ -238,10 +214,9 @@ extension RemoteCommands {
     }
 
     /// Everything that the survey asks of a host, in one read-only script.
-    package func survey() -> RemoteCommand {
-        let current = Shell.quote(artifact.currentLink)
-        return command(
-            .survey, .read,
+    func survey() -> CommandScript {
+        return script(
+            .survey,
             """
             \(observeProcess)
             missing=
@@ -252,26 +227,26 @@ extension RemoteCommands {
             mv --help 2>&1 | grep -qe -T || missing="$missing mv(-T)"
             zstd=0; ! command -v zstd >/dev/null 2>&1 || zstd=1
             current=; kind=none
-            if [ -L \(Shell.quote(artifact.currentLink)) ]; then
-              kind=link; current=$(one "$(readlink \(Shell.quote(artifact.currentLink)))")
-            elif [ -e \(Shell.quote(artifact.currentLink)) ]; then kind=other
+            if [ -L \(.current) ]; then
+              kind=link; current=$(one "$(readlink \(.current))")
+            elif [ -e \(.current) ]; then kind=other
             fi
-            alive=0; [ ! -d \(Shell.quote(artifact.currentLink))/ ] || alive=1
-            moved=$(stat -c %Y \(Shell.quote(artifact.currentLink)) 2>/dev/null)
+            alive=0; [ ! -d \(.current)/ ] || alive=1
+            moved=$(stat -c %Y \(.current) 2>/dev/null)
             btime=$(sed -n 's/^btime //p' /proc/stat)
-            digest=$(\(digest(in: current)))
+            digest=$(\(digest(in: .current)))
             \(lookForRelease)
-            releases=$(ls -1 \(releases) 2>/dev/null | tr '\\t\\n' '  ')
+            releases=$(ls -1 \(.releases) 2>/dev/null | tr '\\t\\n' '  ')
             \(listRecorded)
-            dir=\(root)
+            dir=\(.root)
             while [ ! -d "$dir" ]; do
               case $dir in ?*/*) dir=${dir%/*} ;; /*) dir=/ ;; *) dir=. ;; esac
             done
             writable=0; [ ! -w "$dir" ] || writable=1
-            [ ! -d \(releases) ] || [ -w \(releases) ] || writable=0
+            [ ! -d \(.releases) ] || [ -w \(.releases) ] || writable=0
             \(lookAtLockAndTimer)
             [ ! -d "$d" ] || [ -w "$d" ] || writable=0
-            [ ! -d \(releases) ] || dir=\(releases)
+            [ ! -d \(.releases) ] || dir=\(.releases)
             free=$(df -Pk "$dir" 2>/dev/null | awk 'NR == 2 {
               for (i = 5; i <= NF; i++) if ($i ~ /%$/ && $(i - 1) $(i - 2) ~ /^[0-9]+$/) {
                 print $(i - 1); exit } }')
@@ -290,7 +265,7 @@ extension RemoteCommands {
 
     /// What this service and this form of archive need besides.
     private var unpackTools: String {
-        let control = service.control == .systemd ? " systemctl" : ""
+        let control = manager.tools.map { " " + $0 }.joined()
         switch release.form {
         case .file, .tar: return control
         case .tarGzip: return control + " gzip"

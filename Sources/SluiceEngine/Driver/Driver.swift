@@ -175,7 +175,7 @@ package struct Driver: Sendable {
             for host in plan.hosts where host.action == .deploy {
                 // Each at its own pace: one that hangs must not cost another its lock.
                 group.addTask {
-                    var renew = RemoteCommands(spec: host.spec, release: plan.release).renew()
+                    guard var renew = host.command(.renew, of: plan.release) else { return }
                     renew.deadline = TimeSpan(
                         milliseconds: max(1000, lease.duration.milliseconds / 3))
                     let pause = Self.pause(lease.duration, timer: host.spec.drain.lease)

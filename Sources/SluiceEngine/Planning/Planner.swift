@@ -53,6 +53,8 @@ package struct Planner: Sendable {
         let play = request.play
         var problems = checkPlay(request)
         var hosts: [HostPlan] = []
+        var planner = HostPlanner(
+            release: request.release, isRollback: request.isRollback, force: request.force)
         for spec in play.hosts {
             let baseline = baselines?[spec.target.name]
             if baselines != nil, baseline == nil {
@@ -60,7 +62,7 @@ package struct Planner: Sendable {
                     SurveyProblem(
                         code: "not-surveyed", host: spec.target.name,
                         message: "the survey did not clear it",
-                        remedy: "mend what the survey reports, then plan again"))
+                        remedy: "fix the problems that the survey reports, then plan again"))
                 continue
             }
             if request.isRollback, baseline?.hasRelease != true {
@@ -71,12 +73,7 @@ package struct Planner: Sendable {
                         remedy: "choose a release that all hosts hold, or deploy its artifact"))
                 continue
             }
-            guard
-                let host = HostPlanner(
-                    spec: spec, release: request.release, isRollback: request.isRollback,
-                    baseline: baseline
-                ).plan(force: request.force)
-            else {
+            guard let host = planner.plan(spec, baseline: baseline) else {
                 problems.append(
                     SurveyProblem(
                         code: "no-health-check", host: spec.target.name,
@@ -119,7 +116,7 @@ package struct Planner: Sendable {
                     code: "no-hosts", host: nil, message: "the play has no hosts",
                     remedy: "check hosts: and --limit against 'sluice inventory --graph'"))
         }
-        if !Shell.isPlainName(request.release.id) {
+        if !ReleaseName.isPlain(request.release.id) {
             problems.append(
                 SurveyProblem(
                     code: "bad-release-id", host: nil,

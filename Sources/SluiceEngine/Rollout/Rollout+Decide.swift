@@ -113,17 +113,16 @@ extension Rollout {
     ///
     /// A plan without it is no plan of this program's: the host fails there.
     mutating func send(
-        _ host: String, _ role: RemoteCommand.Role, _ phase: Activity.Phase, _ turn: inout Turn
+        _ host: String, _ kind: HostOperation.Kind, of process: ProcessIdentity? = nil,
+        _ phase: Activity.Phase, upload: Bool = false, _ turn: inout Turn
     ) {
-        guard let step = state.hosts[host]?.step,
-            let command = plannedStep(host, step)?.command(role)
-        else {
+        guard let command = command(kind, process, on: host) else {
             fail(
-                host, "the plan has no command '\(role.rawValue)' for this step",
+                host, "the plan has no script '\(kind.rawValue)' for this host",
                 remedy: "make the plan again with this version of Sluice", &turn)
             return
         }
-        send(host, command, phase, &turn)
+        send(host, command, phase, upload: upload, &turn)
     }
 
     /// Sends a command; one that could not be sent, or a look that did not come back, is sent
@@ -165,7 +164,7 @@ extension Rollout {
         let reason: String
         switch outcome {
         case .unreachable(let text, _, _): reason = text
-        case .unknown(let text) where command.effect == .read || command.role == .lock:
+        case .unknown(let text) where command.effect == .read || command.operation == .lock:
             reason = text
         case .succeeded, .failed, .unknown: return false
         }
@@ -185,13 +184,11 @@ extension Rollout {
         return true
     }
 
-    func plannedStep(_ host: String, _ step: Step) -> PlannedStep? {
-        guard let plan = plan.host(host), let path = state.hosts[host]?.path else { return nil }
-        return path == .forward ? plan.step(step) : plan.restore.first { $0.step == step }
-    }
-
-    func commands(_ host: String) -> RemoteCommands? {
-        plan.host(host).map { RemoteCommands(spec: $0.spec, release: plan.release) }
+    /// A command as the plan has it; `nil` where it has none of the kind.
+    func command(
+        _ kind: HostOperation.Kind, _ process: ProcessIdentity? = nil, on host: String
+    ) -> RemoteCommand? {
+        plan.host(host)?.command(kind, process: process, of: plan.release)
     }
 
     // MARK: Routing
@@ -201,9 +198,7 @@ extension Rollout {
     ) {
         guard let activity = activities[host] else { return }
         heard(host, outcome, turn)
-        if case .unknown = outcome, let role = activity.command?.role,
-            [.start, .restoreStart, .stop, .activate, .hook].contains(role)
-        {
+        if case .unknown = outcome, activity.command?.kind.mayLinger ?? false {
             mayBeBusy.insert(host)
         }
         if tryAgain(host, activity, after: outcome, &turn) { return }
@@ -340,6 +335,20 @@ extension CommandOutcome {
         case .failed(ScriptStatus.escalationRefused, _):
             "give the right password: \(Become.passwordPlaces)"
         default: nil
+        }
+    }
+}
+
+extension HostOperation.Kind {
+    /// Whether a change of which no outcome is known may run on for long and undo what follows.
+    fileprivate var mayLinger: Bool {
+        switch self {
+        case .start, .stop, .activate, .hook: true
+        case .survey, .inspect, .inspectExit, .observe, .observeExit, .countConnections,
+            .findRelease, .lock, .renew, .unlock, .unlockKeepingTimer, .preparePush, .receive,
+            .unpack, .endUpload, .restoreActivate, .prune, .pingOff, .restorePingOff, .terminate,
+            .kill, .restoreByHand:
+            false
         }
     }
 }

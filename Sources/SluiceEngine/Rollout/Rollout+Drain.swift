@@ -188,13 +188,8 @@ extension Rollout {
 
     /// The signal for a process that runs now, with what belongs to it.
     func pingOff(_ host: String, _ process: ProcessIdentity) -> RemoteCommand? {
-        plan.host(host).flatMap { host in
-            commands(host.name)?.pingOff(
-                process,
-                timer: DeadManTimer(
-                    host.spec, windows: host.windows, previous: host.baseline?.release),
-                requiresRelease: plan.isRollback && state.hosts[host.name]?.path == .forward)
-        }
+        command(
+            state.hosts[host]?.path == .forward ? .pingOff : .restorePingOff, process, on: host)
     }
 
     // MARK: A host that can't be reached for its signal
@@ -212,8 +207,8 @@ extension Rollout {
     mutating func reachAgain(_ host: String, _ turn: inout Turn) {
         if state.stopping != nil {
             finishHost(host, .untouched, &turn)
-        } else if let commands = commands(host) {
-            send(host, commands.inspect(), .reachAgain, &turn)
+        } else {
+            send(host, .inspect, .reachAgain, &turn)
         }
     }
 

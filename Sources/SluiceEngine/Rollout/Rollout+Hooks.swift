@@ -142,8 +142,11 @@ extension Rollout {
             let environment = hookEnvironment(host: host)
             enterPhase(host, phase, &turn) { .hook($0, hook, environment: environment) }
         case .host:
-            guard let commands = commands(host) else { return }
-            send(host, commands.hook(hook), phase, &turn)
+            guard let command = plan.host(host)?.command(hook) else {
+                hostHookEnded(host, failure: "the plan has no script for it", &turn)
+                return
+            }
+            send(host, command, phase, &turn)
         }
     }
 

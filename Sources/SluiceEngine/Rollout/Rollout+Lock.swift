@@ -5,9 +5,9 @@ extension Rollout {
     mutating func locked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         switch outcome {
         case .succeeded(let report) where report["busy"] == "1":
-            if activities[host]?.restarts == 0, let commands = commands(host) {
+            if activities[host]?.restarts == 0 {
                 activities[host]?.restarts = 1
-                send(host, commands.endUpload(), .lockEnd, &turn)
+                send(host, .endUpload, .lockEnd, &turn)
                 return
             }
             guard let deadline = activities[host]?.deadline, turn.now < deadline else {
@@ -59,12 +59,11 @@ extension Rollout {
     /// The host's dead-man timer has acted, since this controller was not heard of for so long, or
     /// it may have: the host is looked at as after a crash.
     mutating func lookAgain(at host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
         neverPassed[host] = nil
         passingSince[host] = nil
         activities[host] = nil
         begin(host, until: turn.now + busyLimit(host))
-        send(host, commands.lock(), .relock, &turn)
+        send(host, .lock, .relock, &turn)
     }
 
     /// - Parameters:
@@ -76,13 +75,10 @@ extension Rollout {
         _ host: String, takesFirst: Bool = false, endsUpload: Bool = false,
         keepsTimer: Bool = false, _ turn: inout Turn
     ) {
-        guard let commands = commands(host) else { return }
-        let unlock = commands.unlock(keepsTimer: keepsTimer)
+        let kinds: [HostOperation.Kind] =
+            (takesFirst ? [.lock] : []) + (takesFirst && endsUpload ? [.endUpload] : [])
+            + [keepsTimer ? .unlockKeepingTimer : .unlock]
         turn.decision.effects.append(
-            .unlock(
-                host: host,
-                !takesFirst
-                    ? [unlock]
-                    : [commands.lock()] + (endsUpload ? [commands.endUpload()] : []) + [unlock]))
+            .unlock(host: host, kinds.compactMap { command($0, on: host) }))
     }
 }

@@ -16,9 +16,9 @@ extension Rollout {
         }
         switch (activity.phase, outcome) {
         case (.pushLock, .succeeded(let report)):
-            if report["busy"] == "1", activity.restarts == 0, let commands = commands(host) {
+            if report["busy"] == "1", activity.restarts == 0 {
                 activities[host]?.restarts = 1
-                send(host, commands.endUpload(), .pushLockEnd, &turn)
+                send(host, .endUpload, .pushLockEnd, &turn)
             } else if report["busy"] == "1", let deadline = activity.deadline, turn.now < deadline {
                 // Of a process that has died: its unpacking must not meet with this one's.
                 progress(
@@ -60,7 +60,7 @@ extension Rollout {
                 send(host, .preparePush, .pushPrepare, &turn)
             }
         case (.pushPrepare, .succeeded):
-            guard let command = plannedStep(host, .push)?.command(.receive) else {
+            guard let command = command(.receive, on: host) else {
                 fail(
                     host, "the plan did not expect to push to this host",
                     remedy: "the host lost the release since the survey: plan again", &turn)
@@ -126,8 +126,7 @@ extension Rollout {
     }
 
     mutating func lookBeforePush(_ host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
-        send(host, commands.observe(), .pushLook, &turn)
+        send(host, .observe, .pushLook, &turn)
     }
 
     private mutating func lookedBeforePush(
@@ -136,9 +135,9 @@ extension Rollout {
         if !isBusy {
             activities[host]?.deadline = nil
             send(host, .findRelease, .pushFind, &turn)
-        } else if activity.restarts == 0, let commands = commands(host) {
+        } else if activity.restarts == 0 {
             activities[host]?.restarts = 1
-            send(host, commands.endUpload(), .pushEnd, &turn)
+            send(host, .endUpload, .pushEnd, &turn)
         } else if let deadline = activity.deadline, turn.now < deadline {
             progress(host, "what was sent before still runs there", until: deadline, &turn)
             enterPhase(host, .pushLookPause, &turn) { .timer($0, after: .seconds(1)) }
@@ -150,8 +149,7 @@ extension Rollout {
     }
 
     mutating func takePushLock(_ host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
-        send(host, commands.lock(), .pushLock, &turn)
+        send(host, .lock, .pushLock, &turn)
     }
 
     mutating func noteEndedUpload(

@@ -23,9 +23,9 @@ extension Rollout {
         case .unknown where (activities[host]?.count ?? 0) < 3:
             // One rename to a fixed target: doing it again changes nothing if it was done.
             activities[host]?.count += 1
-            let role: RemoteCommand.Role =
-                state.hosts[host]?.path == .restore ? .restoreActivate : .activate
-            send(host, role, .activate, &turn)
+            send(
+                host, state.hosts[host]?.path == .restore ? .restoreActivate : .activate,
+                .activate, &turn)
         case .unknown, .failed, .unreachable:
             fail(
                 host, "current could not be moved: \(outcome.failureText ?? "")",
@@ -72,15 +72,13 @@ extension Rollout {
     /// found by that alone, and may run long before.
     func startSettling(_ host: HostPlan) -> TimeSpan {
         let within = host.spec.verify.within
-        let isSeenEarly = host.spec.service.control == .systemd
+        let isSeenEarly = host.spec.service.manager.knowsProcessAtOnce
         return max(
             Self.settling, isSeenEarly ? TimeSpan(milliseconds: within.milliseconds / 4) : within)
     }
 
     mutating func lookForStart(_ host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
-        send(
-            host, commands.observe(after: state.hosts[host]?.stoppedProcess), .startLook, &turn)
+        observe(host, after: state.hosts[host]?.stoppedProcess, .startLook, &turn)
     }
 
     /// It is started again only where it is seen that nothing runs, and that nothing is under way.

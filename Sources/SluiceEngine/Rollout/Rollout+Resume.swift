@@ -81,7 +81,6 @@ extension Rollout {
                         undone: [.push])), &turn)
             return
         }
-        guard let commands = commands(host) else { return }
         // Its failure was dealt with, all but the end.
         if let reaction = value.reaction,
             reaction == .inService || (reaction == .leave && mode == .resume)
@@ -98,12 +97,11 @@ extension Rollout {
             return
         }
         begin(host, until: turn.now + busyLimit(host))
-        send(host, commands.lock(), .relock, &turn)
+        send(host, .lock, .relock, &turn)
     }
 
     mutating func takeLockForTheEnd(_ host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
-        send(host, commands.lock(), .endLock, &turn)
+        send(host, .lock, .endLock, &turn)
     }
 
     /// Whether or not the lock could be taken, the host's end is near; but one of its hooks may
@@ -125,22 +123,32 @@ extension Rollout {
     func busyLimit(_ host: String) -> TimeSpan {
         guard let host = plan.host(host) else { return .zero }
         let planned = (host.steps + host.restore).flatMap(\.commands)
-            .filter { $0.effect == .change && $0.role != .receive }.map(\.deadline)
+            .filter { $0.kind.effect != .read && $0.kind != .receive }
+            .compactMap { use in
+                use.hook.flatMap(host.procedure.script) ?? host.procedure.script(use.kind)
+            }.map(\.deadline)
         let hooks = host.spec.hooks.onFailure.filter { $0.place == .host }.map(\.timeout)
         return ((planned + hooks).max() ?? .zero) + .seconds(30)
     }
 
     mutating func look(at host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
         let stopped = state.hosts[host]?.stoppedProcess ?? plan.host(host)?.baseline?.process
-        send(host, commands.observe(after: stopped), .observe, &turn)
+        observe(host, after: stopped, .observe, &turn)
+    }
+
+    /// - Parameter process: One that was to be stopped, if any.
+    mutating func observe(
+        _ host: String, after process: ProcessIdentity?, _ phase: Activity.Phase,
+        _ turn: inout Turn
+    ) {
+        send(host, process == nil ? .observe : .observeExit, of: process, phase, &turn)
     }
 
     mutating func relocked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         switch outcome {
         case .succeeded(let report):
-            if report["busy"] == "1", let commands = commands(host) {
-                send(host, commands.endUpload(), .relockEnd, &turn)
+            if report["busy"] == "1" {
+                send(host, .endUpload, .relockEnd, &turn)
             } else {
                 look(at: host, &turn)
             }

@@ -64,7 +64,7 @@ extension Rollout {
         case .admit: admit(host, &turn)
         case .pingOff:
             if value.path == .forward {
-                send(host, .pingOff, .signalling, &turn)
+                send(host, .pingOff, of: plan.baseline?.process, .signalling, &turn)
             } else if mayBeBusy.contains(host) {
                 begin(host, until: turn.now + busyLimit(host))
                 lookBeforeTheWayBack(host, &turn)
@@ -172,12 +172,11 @@ extension Rollout {
 
     /// What a person types to bring the host back on the release that it had.
     private func attentionCommand(_ host: HostPlan) -> String {
-        let commands = RemoteCommands(spec: host.spec, release: plan.release)
         let target = host.spec.target
         var ssh = "ssh -p \(target.port)"
-        if let key = target.keyFile { ssh += " -i \(Shell.quote(key))" }
+        if let key = target.keyFile { ssh += " -i \(ShellWord.quoted(key))" }
         if let known = target.knownHostsFiles.first {
-            ssh += " -o UserKnownHostsFile=\(Shell.quote(known))"
+            ssh += " -o UserKnownHostsFile=\(ShellWord.quoted(known))"
         }
         if !target.jumps.isEmpty {
             let jumps = target.jumps.map { jump in
@@ -186,6 +185,6 @@ extension Rollout {
             ssh += " -J \(jumps.joined(separator: ","))"
         }
         ssh += " " + (target.user.map { $0 + "@" } ?? "") + target.address
-        return ssh + " " + Shell.quote(commands.bringBack(to: host.baseline?.release).script)
+        return ssh + " " + ShellWord.quoted(host.command(.restoreByHand, of: plan.release)?.script.text ?? "")
     }
 }

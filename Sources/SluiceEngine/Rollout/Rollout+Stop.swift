@@ -12,8 +12,7 @@ extension Rollout {
         }
         if state.hosts[host]?.path == .restore {
             // Whichever process runs now is the one to stop.
-            guard let commands = commands(host) else { return }
-            send(host, commands.inspect(), .stopInspect, &turn)
+            send(host, .inspect, .stopInspect, &turn)
         } else if plan.baseline != nil {
             begin(host, until: turn.now + reconnectLimit)
             enterPhase(host, .stopCheck, &turn) { .probe($0) }
@@ -49,13 +48,16 @@ extension Rollout {
     private mutating func terminate(
         _ host: String, _ process: ProcessIdentity, _ turn: inout Turn
     ) {
-        guard let commands = commands(host), let grace = plan.host(host)?.spec.stop.grace else {
-            return
-        }
+        guard let grace = plan.host(host)?.spec.stop.grace else { return }
         begin(host, until: turn.now + grace)
         activities[host]?.process = process
         // On the way forward this is to the byte what the plan shows.
-        send(host, commands.terminate(process), .stopTerminate, &turn)
+        send(host, stopKind(host), of: process, .stopTerminate, &turn)
+    }
+
+    /// By a signal, or as the service's manager does it.
+    private func stopKind(_ host: String) -> HostOperation.Kind {
+        plan.host(host)?.procedure.script(.stop) == nil ? .terminate : .stop
     }
 
     mutating func foundToStop(
@@ -122,9 +124,7 @@ extension Rollout {
     mutating func probedBeforeStop(
         _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
     ) {
-        guard let commands = commands(host), let plan = plan.host(host),
-            let process = activity.process
-        else { return }
+        guard let plan = plan.host(host), let process = activity.process else { return }
         if result.status == nil, let deadline = activity.deadline,
             turn.now - deadline < reconnectLimit
         {
@@ -145,10 +145,10 @@ extension Rollout {
         activities[host]?.isUncertain = false
         if activity.killed {
             activities[host]?.deadline = turn.now + Self.killLimit
-            send(host, commands.kill(process), .stopKill, &turn)
+            send(host, .kill, of: process, .stopKill, &turn)
         } else {
             activities[host]?.deadline = turn.now + plan.spec.stop.grace
-            send(host, commands.terminate(process), .stopTerminate, &turn)
+            send(host, stopKind(host), of: process, .stopTerminate, &turn)
         }
     }
 
@@ -188,15 +188,11 @@ extension Rollout {
     }
 
     mutating func lookForExit(_ host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
         let process = activities[host]?.process
         // A stop of which nothing is known may be under way yet.
         let isUncertain = activities[host]?.isUncertain ?? false
         send(
-            host,
-            isUncertain
-                ? commands.observe(after: process) : commands.inspect(afterStopping: process),
-            .exitInspect, &turn)
+            host, isUncertain ? .observeExit : .inspectExit, of: process, .exitInspect, &turn)
     }
 
     /// How long a killed process may take to vanish: only a process stuck in the kernel needs it.
@@ -255,13 +251,12 @@ extension Rollout {
     private mutating func kill(
         _ host: String, _ process: ProcessIdentity, after grace: TimeSpan, _ turn: inout Turn
     ) {
-        guard let commands = commands(host) else { return }
         note(
             host, .warning, "\(process) is still there after \(grace): it is killed", &turn)
         activities[host]?.killed = true
         activities[host]?.isUncertain = false
         activities[host]?.deadline = turn.now + Self.killLimit
-        send(host, commands.kill(process), .stopKill, &turn)
+        send(host, .kill, of: process, .stopKill, &turn)
     }
 
     /// It has kept its port open through its grace period. What failed its `/ping` may have been an
@@ -292,7 +287,7 @@ extension Rollout {
     /// Whether a process that was told to end would have closed its port by now.
     private func isOverdue(_ host: String, _ activity: Activity, _ turn: Turn) -> Bool {
         // A stop command of the playbook's may still run, and is not joined by a second one.
-        if plan.host(host)?.spec.service.control == .script, !activity.killed {
+        if plan.host(host)?.spec.service.manager.stopMayLinger ?? false, !activity.killed {
             return activity.deadline.map { turn.now >= $0 } ?? true
         }
         return activity.since.map { turn.now - $0 >= Self.settling } ?? true

@@ -5,8 +5,7 @@ extension Rollout {
     /// A start or a stop of which nobody knows whether it came through may be under way yet, and
     /// would undo what the way back does.
     mutating func lookBeforeTheWayBack(_ host: String, _ turn: inout Turn) {
-        guard let commands = commands(host) else { return }
-        send(host, commands.observe(), .restoreLook, &turn)
+        send(host, .observe, .restoreLook, &turn)
     }
 
     mutating func lookedBeforeTheWayBack(

@@ -93,7 +93,7 @@ struct SurveyReading {
     var held: [HeldRelease] {
         text("recorded").split(separator: " ").compactMap { entry in
             let parts = entry.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 2, Shell.isPlainName(String(parts[0])), !parts[1].isEmpty else {
+            guard parts.count == 2, ReleaseName.isPlain(String(parts[0])), !parts[1].isEmpty else {
                 return nil
             }
             return HeldRelease(id: String(parts[0]), sha256: String(parts[1]))
@@ -115,17 +115,12 @@ struct SurveyReading {
     private func checkProcess(_ problem: Report) {
         let port = spec.service.port
         guard let process = Self.process(in: report) else {
-            let whence: String
-            switch spec.service.control {
-            case .systemd: whence = "the unit \(spec.service.unit ?? spec.service.name)"
-            case .pidfile, .script:
-                whence = spec.service.pidfile.map { "the pidfile \($0)" } ?? "a look through /proc"
-            }
+            let whence = spec.service.processSource
             if text("owner") == "other" {
                 problem(
                     "process-unknown",
                     "something listens on port \(port), but \(whence) names no live process",
-                    "find out who owns the port, and mend the pidfile or service.pidfile")
+                    "find out who owns the port, and correct the pidfile or service.pidfile")
             } else {
                 problem(
                     "not-running", "the service is not running: \(whence) names no live process",

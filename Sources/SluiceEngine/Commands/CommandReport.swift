@@ -1,30 +1,9 @@
 package import SluiceModel
 
-/// Builds POSIX sh text from values.
-enum Shell {
-    /// A word that the shell takes as it stands, whatever is in it.
-    static func quote(_ word: String) -> String {
-        let plain = word.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "@"),
-                UInt8(ascii: "+"), UInt8(ascii: ","):
-                true
-            default: false
-            }
-        }
-        if plain, !word.isEmpty { return word }
-        // By scalar: a quote with a combining accent after it is one `Character`, and no quote.
-        var text = "'"
-        for scalar in word.unicodeScalars {
-            if scalar == "'" { text += "'\\''" } else { text.unicodeScalars.append(scalar) }
-        }
-        return text + "'"
-    }
-
+/// Names that Sluice gives.
+enum ReleaseName {
     /// Whether a release id can be a directory name, a shell word and a glob's literal at once.
-    static func isPlainName(_ name: String) -> Bool {
+    static func isPlain(_ name: String) -> Bool {
         guard let first = name.utf8.first, name.utf8.count <= 100 else { return false }
         let isWord = { (byte: UInt8) in
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
@@ -77,5 +56,5 @@ package enum ScriptStatus {
     /// The host's dead-man timer has acted: nothing was done.
     package static let timerActed = 48
     /// The script was not run at all: `sudo` or `su` did not let the login user become another.
-    package static let escalationRefused = 49
+    package static let escalationRefused = Escalation.refused
 }
