@@ -61,38 +61,38 @@ extension ScriptBuilder {
     /// sending to it?
     private var lookAtService: ScriptTemplate {
         """
-            was() { set -- "$2" $(look "$1"); [ "${4:-gone}" = "$1" ] && [ "$2" != Z ]; }
-            see() {
-            \(observeProcess)
-            }
-            seek() {
-              see
-              kind=none it= its=
-              case "$owner $exe" in
-                'self '*|'child '*|*' '\(.executable)|\
-            *' '\(.rootPrefix)*)
-                  [ -z "$start" ] || [ "$state" = Z ] || [ "$pid" = 1 ] || {
-                    kind=other it=$pid its=$start
-                  } ;;
-              esac
-              if was \(.pid) \(.startTicks); then
-                if [ $kind = none ] || [ "$it" = \(.pid) ]; then
-                  kind=old it=\(.pid) its=\(.startTicks)
-                fi
-              fi
-              owns=0
-              case $owner in self|child|unreadable) [ "$pid" != "$it" ] || owns=1 ;; esac
-            }
-            \(askService)
-            serves() {
-              [ $kind != none ] || return 1
-              asked=0; ask || asked=$?
-              case $kind in
-                old) [ $asked = 0 ] ;;
-                *) [ $owns = 1 ] && [ $asked != 1 ] ;;
-              esac
-            }
-            """
+        was() { set -- "$2" $(look "$1"); [ "${4:-gone}" = "$1" ] && [ "$2" != Z ]; }
+        see() {
+        \(observeProcess)
+        }
+        seek() {
+          see
+          kind=none it= its=
+          case "$owner $exe" in
+            'self '*|'child '*|*' '\(.executable)|\
+        *' '\(.rootPrefix)*)
+              [ -z "$start" ] || [ "$state" = Z ] || [ "$pid" = 1 ] || {
+                kind=other it=$pid its=$start
+              } ;;
+          esac
+          if was \(.pid) \(.startTicks); then
+            if [ $kind = none ] || [ "$it" = \(.pid) ]; then
+              kind=old it=\(.pid) its=\(.startTicks)
+            fi
+          fi
+          owns=0
+          case $owner in self|child|unreadable) [ "$pid" != "$it" ] || owns=1 ;; esac
+        }
+        \(askService)
+        serves() {
+          [ $kind != none ] || return 1
+          asked=0; ask || asked=$?
+          case $kind in
+            old) [ $asked = 0 ] ;;
+            *) [ $owns = 1 ] && [ $asked != 1 ] ;;
+          esac
+        }
+        """
     }
 
     /// `ask` ends with 0 if a health check passes, with 1 if the service answers and none does,

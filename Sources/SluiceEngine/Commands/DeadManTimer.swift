@@ -15,7 +15,8 @@ extension ScriptBuilder {
     /// In the guard: the host's own timer is no other rollout.
     var refusalByTimer: ScriptTemplate {
         guard let lease = spec.drain.lease else { return "" }
-        let told = "nobody renewed this host's lock for \(lease): its dead-man timer has brought it back"
+        let told =
+            "nobody renewed this host's lock for \(lease): its dead-man timer has brought it back"
         return """
             [ "$_t" != "token=$SLUICE_TOKEN\(Self.timerMark)" ] || { printf '%s\\n' \
             "\(told)" >&2; exit \(ScriptStatus.timerActed); }

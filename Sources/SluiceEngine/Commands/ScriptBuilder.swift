@@ -24,17 +24,12 @@ package struct ScriptBuilder: Sendable {
     func script(
         _ kind: HostOperation.Kind, _ template: ScriptTemplate, deadline: TimeSpan, purpose: String
     ) -> CommandScript {
-        let guarded: ScriptTemplate
-        let keeping: [String]
-        switch kind.effect {
-        case .read, .changeByHand: (guarded, keeping) = (template, [])
-        case .lock: (guarded, keeping) = (template, Self.environment)
-        case .change: (guarded, keeping) = (guardLines + "\n" + template, Self.environment)
-        }
+        let isGuarded = kind.effect == .change
+        let keeping = isGuarded || kind.effect == .lock ? Self.environment : []
         return CommandScript(
-            kind: kind, template: guarded,
+            kind: kind, template: isGuarded ? guardLines + "\n" + template : template,
             escalation: spec.target.become.map { Escalation($0, keeping: keeping) },
-            deadline: deadline, purpose: purpose)
+            preambleLines: isGuarded ? guardLines.lines : 0, deadline: deadline, purpose: purpose)
     }
 
     // MARK: The process
@@ -189,7 +184,8 @@ package struct ScriptBuilder: Sendable {
     func restoreByHand() -> CommandScript {
         var parts = [manager.stopByHand]
         if shape.hasPrevious {
-            parts.append("{ [ -d \(.previousDirectory) ] && \(pointCurrent(at: "\(.previousTarget)")); }")
+            parts.append(
+                "{ [ -d \(.previousDirectory) ] && \(pointCurrent(at: "\(.previousTarget)")); }")
         }
         parts.append(manager.startByHand)
         return script(

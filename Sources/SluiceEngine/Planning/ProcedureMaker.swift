@@ -90,7 +90,8 @@ struct ProcedureMaker {
         steps.append(
             PlannedStep(.drain, "wait \(.drainWindow) from the first failing \(path)"))
         if let limit = spec.drain.connections {
-            let few = limit.below == 1 ? "no connection is" : "fewer than \(limit.below) connections are"
+            let few =
+                limit.below == 1 ? "no connection is" : "fewer than \(limit.below) connections are"
             steps.append(
                 PlannedStep(
                     .connections, "wait until \(few) established, at most \("\(limit.within)")",

@@ -185,6 +185,7 @@ extension Rollout {
             ssh += " -J \(jumps.joined(separator: ","))"
         }
         ssh += " " + (target.user.map { $0 + "@" } ?? "") + target.address
-        return ssh + " " + ShellWord.quoted(host.command(.restoreByHand, of: plan.release)?.script.text ?? "")
+        return ssh + " "
+            + ShellWord.quoted(host.command(.restoreByHand, of: plan.release)?.script.text ?? "")
     }
 }

@@ -50,7 +50,8 @@ package struct Rollout: Sendable {
     var lastTicket = 0
 
     package init(plan: Plan, id: String, actor: String) {
-        self.plan = plan
+        // The journal of an older Sluice has plans without them.
+        self.plan = plan.withProcedures()
         self.id = id
         self.actor = actor
         for host in plan.hosts { state.hosts[host.name] = HostState() }

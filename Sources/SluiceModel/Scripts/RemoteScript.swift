@@ -3,10 +3,14 @@ package struct RemoteScript: Sendable, Hashable {
     package var template: ScriptTemplate
     package var values: ScriptValues
     package var escalation: Escalation?
+    /// With how many lines it begins that every changing script has.
+    package var preambleLines: Int
 
     package init(
-        template: ScriptTemplate, values: ScriptValues, escalation: Escalation? = nil
+        template: ScriptTemplate, values: ScriptValues, escalation: Escalation? = nil,
+        preambleLines: Int = 0
     ) {
+        self.preambleLines = preambleLines
         self.template = template
         self.values = values
         self.escalation = escalation
@@ -83,14 +87,17 @@ package struct CommandScript: Sendable, Hashable, Codable {
     package var kind: HostOperation.Kind
     package var template: ScriptTemplate
     package var escalation: Escalation? = nil
+    /// With how many lines it begins that every changing script has.
+    package var preambleLines: Int
     package var deadline: TimeSpan
     package var purpose: String
 
     package init(
         kind: HostOperation.Kind, template: ScriptTemplate, escalation: Escalation? = nil,
-        deadline: TimeSpan, purpose: String
+        preambleLines: Int = 0, deadline: TimeSpan, purpose: String
     ) {
         self.kind = kind
+        self.preambleLines = preambleLines
         self.template = template
         self.escalation = escalation
         self.deadline = deadline
@@ -105,7 +112,7 @@ package struct CommandScript: Sendable, Hashable, Codable {
             operation: operation,
             script: RemoteScript(
                 template: template, values: values.merging(ScriptValues(operation.process)),
-                escalation: escalation),
+                escalation: escalation, preambleLines: preambleLines),
             deadline: deadline, purpose: purpose, condition: condition)
     }
 }

@@ -61,6 +61,14 @@ package struct ScriptTemplate: Sendable, Hashable {
 
     package var isEmpty: Bool { parts.isEmpty }
 
+    /// How many lines it has, if no value has more than one.
+    package var lines: Int {
+        parts.reduce(1) { count, part in
+            guard case .text(let text) = part else { return count }
+            return count + text.utf8.count { $0 == UInt8(ascii: "\n") }
+        }
+    }
+
     package var places: Set<ScriptPlace> {
         Set(
             parts.compactMap { part in

@@ -114,23 +114,26 @@ extension EventLine {
     ) -> String? {
         let host = plan?.host(value.host)
         let planned = host?.planned(value.step, value.path)
+        let estimate = planned.flatMap { host?.estimate(of: $0) }
+        let summary = planned.flatMap { host?.summary(of: $0) }
         let process = value.process.map { "pid \($0.pid)" }
         switch value.step {
         case .pingOff:
             let signal = host.map { "SIG\($0.spec.drain.signal)" }
             return process.map { "\(signal ?? "the signal") to \($0)" }
         case .stop: return process.map { "stopping \($0)" }
-        case .beforeHost, .afterHost: return planned.map { "started: \($0.summary)" } ?? "started"
+        case .beforeHost, .afterHost:
+            return summary.map { "started: \($0)" } ?? "started"
         case .soak:
             guard let soak = host?.spec.soak else { return "started" }
             return "watching for \(soak), to \((time + soak).clockText)"
         // The line of the first failing /ping has said it.
         case .drain where value.path == .forward: return nil
         case .drain, .readmit:
-            guard let wait = planned?.estimate, wait >= longStep else { return nil }
+            guard let wait = estimate, wait >= longStep else { return nil }
             return "waiting for \(Words.span(wait)), to \((time + wait).clockText)"
         case .lock, .admit, .connections, .push, .activate, .start, .verify, .prune:
-            guard let estimate = planned?.estimate, estimate >= longStep else { return nil }
+            guard let estimate, estimate >= longStep else { return nil }
             return "started, about \(Words.span(estimate))"
         }
     }

@@ -20,14 +20,15 @@ struct Forecast: Sendable {
 
     mutating func apply(_ event: Event) {
         guard case .stepFinished(let value) = event.kind, value.path == .forward,
-            value.outcome == .done, let planned = hosts[value.host]?.step(value.step)
+            value.outcome == .done, let host = hosts[value.host],
+            let planned = host.step(value.step)
         else { return }
         seen[value.step, default: Seen()].count += 1
-        seen[value.step, default: Seen()].beyond += value.took - planned.estimate
+        seen[value.step, default: Seen()].beyond += value.took - host.estimate(of: planned)
     }
 
-    func planned(_ host: String, _ step: Step, _ path: Event.Path) -> PlannedStep? {
-        hosts[host]?.planned(step, path)
+    func summary(_ host: String, _ step: Step, _ path: Event.Path) -> String? {
+        hosts[host].flatMap { host in host.planned(step, path).map(host.summary) }
     }
 
     /// Zero when nothing is left; a step that takes longer than expected counts as about to end.
@@ -43,12 +44,12 @@ struct Forecast: Sendable {
         hosts.values.filter { host in
             let isDone = record[host.name]?.steps.contains { $0.step == .push && $0.outcome != nil }
             return host.isPushedAhead && isDone != true
-        }.compactMap { $0.step(.push).map(expected) }.max() ?? .zero
+        }.compactMap { host in host.step(.push).map { expected($0, host) } }.max() ?? .zero
     }
 
     private func timeLeft(of name: String, _ record: RolloutRecord, now: Timestamp) -> TimeSpan {
         guard let host = hosts[name] else { return .zero }
-        guard let run = record[name] else { return expected(host.stepsInBatch) }
+        guard let run = record[name] else { return expected(host.stepsInBatch, host) }
         guard run.finished == nil else { return .zero }
         let path: Event.Path = run.failures.isEmpty ? .forward : .restore
         let steps = path == .forward ? host.stepsInBatch : host.restore
@@ -56,19 +57,20 @@ struct Forecast: Sendable {
         let current = run.current
         let rest = steps.filter { !ended.contains($0.step) && $0.step != current?.step }
         guard let current, let planned = host.planned(current.step, path) else {
-            return expected(rest)
+            return expected(rest, host)
         }
         let elapsed = current.startedAt.map { now - $0 } ?? .zero
-        return expected(rest) + max(.zero, expected(planned) - elapsed)
+        return expected(rest, host) + max(.zero, expected(planned, host) - elapsed)
     }
 
-    private func expected(_ steps: [PlannedStep]) -> TimeSpan {
-        steps.reduce(.zero) { $0 + expected($1) }
+    private func expected(_ steps: [PlannedStep], _ host: HostPlan) -> TimeSpan {
+        steps.reduce(.zero) { $0 + expected($1, host) }
     }
 
-    private func expected(_ step: PlannedStep) -> TimeSpan {
-        guard let seen = seen[step.step], seen.count > 0 else { return step.estimate }
+    private func expected(_ step: PlannedStep, _ host: HostPlan) -> TimeSpan {
+        let estimate = host.estimate(of: step)
+        guard let seen = seen[step.step], seen.count > 0 else { return estimate }
         let mean = TimeSpan(milliseconds: seen.beyond.milliseconds / seen.count)
-        return max(.zero, step.estimate + mean)
+        return max(.zero, estimate + mean)
     }
 }

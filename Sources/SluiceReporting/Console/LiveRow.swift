@@ -48,7 +48,7 @@ extension LiveTable {
                 time: time(since: current.since, until: current.until, layout, now: now))
         }
         if let current = host.current {
-            let summary = forecast.planned(host.name, current.step, current.path)?.summary
+            let summary = forecast.summary(host.name, current.step, current.path)
             return cells(
                 host, current.step, current.path, words: summary ?? "", layout,
                 time: time(since: current.startedAt ?? now, until: nil, layout, now: now))

@@ -12,7 +12,9 @@ package struct PlanEstimate: Sendable, Hashable {
 
     package init(_ plan: Plan) {
         pushAhead =
-            plan.hostsToDeploy.filter(\.isPushedAhead).compactMap { $0.step(.push)?.estimate }
+            plan.hostsToDeploy.filter(\.isPushedAhead).compactMap { host in
+                host.step(.push).map(host.estimate)
+            }
             .max() ?? .zero
         batches = plan.batches.map { names in
             names.compactMap { plan.host($0)?.estimateInBatch }.max() ?? .zero
@@ -27,12 +29,23 @@ extension HostPlan {
     }
 
     package var estimateInBatch: TimeSpan {
-        stepsInBatch.reduce(.zero) { $0 + $1.estimate }
+        stepsInBatch.reduce(.zero) { $0 + estimate(of: $1) }
     }
 
     /// The time from the first failing `/ping` to the end of the readmission window.
     package var estimateOut: TimeSpan {
         stepsInBatch.drop { !$0.step.isOutOfRotation }.filter { $0.step.isOutOfRotation }
-            .reduce(.zero) { $0 + $1.estimate }
+            .reduce(.zero) { $0 + estimate(of: $1) }
+    }
+}
+
+extension Plan {
+    /// The number of each host's batch, from 1.
+    var batchNumbers: [String: Int] {
+        var numbers: [String: Int] = [:]
+        for (index, batch) in batches.enumerated() {
+            for host in batch { numbers[host] = index + 1 }
+        }
+        return numbers
     }
 }

@@ -4,27 +4,20 @@ import SluiceModel
 struct PlanHostText {
     let host: HostPlan
     let plan: Plan
+    private let batch: Int?
     /// Where scripts that are printed elsewhere are found; `nil` to print each where it is sent.
     let scripts: PlanScripts?
-    /// For every host but the first, if scripts are printed once.
-    private let likeness: HostLikeness?
-
-    init(_ host: HostPlan, of plan: Plan, scripts: PlanScripts?) {
+    /// - Parameter batch: The number of the host's batch.
+    init(_ host: HostPlan, of plan: Plan, batch: Int?, scripts: PlanScripts?) {
+        self.batch = batch
         self.host = host
         self.plan = plan
         self.scripts = scripts
-        likeness =
-            if let scripts, scripts.reference.name != host.name {
-                HostLikeness(host, reference: scripts.reference)
-            } else {
-                nil
-            }
     }
 
     func render(_ page: inout Page) {
         page.blank()
-        let place = plan.batches.firstIndex { $0.contains(host.name) }
-            .map { ", batch \($0 + 1) of \(plan.batches.count)" }
+        let place = batch.map { ", batch \($0) of \(plan.batches.count)" }
         page.line("Host \(host.name)\(place ?? "")", .strong)
         page.field("reached", Self.reached(host.spec.target))
         if let baseline = host.baseline { page.field("now", now(baseline)) }
@@ -32,18 +25,22 @@ struct PlanHostText {
             "time",
             "about \(Words.span(host.estimateInBatch)), out of rotation for"
                 + " \(Words.span(host.estimateOut))")
-        if let likeness {
-            let like = likeness.reference.name
+        if let reference {
             page.field(
                 "commands",
-                likeness.differences.map { "those of \(like), word for word, with \($0)" }
-                    ?? "exactly those of \(like)")
+                scripts?.differences(of: host).map { "those of \(reference), with \($0)" }
+                    ?? "exactly those of \(reference)")
         }
         for (index, step) in host.steps.enumerated() {
             render(step, number: index + 1, .forward, &page)
             for hook in host.hooks(at: step) { hook.render(&page, indent: 6) }
         }
         wayBack(&page)
+    }
+
+    /// The host whose scripts these are, if it is another.
+    private var reference: String? {
+        scripts.flatMap { $0.reference.name == host.name ? nil : $0.reference.name }
     }
 
     private func wayBack(_ page: inout Page) {
@@ -57,8 +54,8 @@ struct PlanHostText {
         let back =
             "If a step fails after ping-off, \(host.name) goes back to"
             + " \(host.baseline?.release ?? "the release that it had")"
-        if let likeness, likeness.hasSameWayBack {
-            page.wrapped("\(back), as \(likeness.reference.name) would.", indent: 2)
+        if let reference {
+            page.wrapped("\(back), as \(reference) would.", indent: 2)
         } else {
             page.wrapped(back + ":", indent: 2)
             for (index, step) in host.restore.enumerated() {
@@ -97,14 +94,15 @@ struct PlanHostText {
         let window = window(of: step.step)
         // A window's summary says how long already.
         let time =
-            step.estimate > .zero && window == nil ? " (about \(Words.span(step.estimate)))" : ""
+            host.estimate(of: step) > .zero && window == nil
+            ? " (about \(Words.span(host.estimate(of: step))))" : ""
         let ahead =
             step.step == .push && host.isPushedAhead
             ? " (ahead: to all hosts, before the first drain)" : ""
-        let isElsewhere = isPrintedElsewhere(step, path)
-        let like = isElsewhere ? likeness.map { " [as on \($0.reference.name)]" } ?? "" : ""
+        let isElsewhere = isPrintedElsewhere(step)
+        let like = isElsewhere ? reference.map { " [as on \($0)]" } ?? "" : ""
         let words = Words.wrap(
-            step.summary + ahead + time + like, width: max(20, Page.width - indent))
+            host.summary(of: step) + ahead + time + like, width: max(20, Page.width - indent))
         for (index, part) in words.enumerated() {
             if index > 0 { line = Line(String(repeating: " ", count: indent)) }
             line.add(part)
@@ -116,43 +114,34 @@ struct PlanHostText {
                 .faint)
         }
         guard !isElsewhere else { return }
-        for command in step.commands { render(command, at: number, path, &page) }
+        for use in step.commands { render(use, at: number, path, &page) }
     }
 
-    /// Whether a step's line says all, because its commands are the first host's. Signals never:
+    /// Whether a step's line says all, because its commands are the reference's. Signals never:
     /// whom they go to is for each host to be read.
-    private func isPrintedElsewhere(_ step: PlannedStep, _ path: Event.Path) -> Bool {
-        guard let likeness, !step.commands.isEmpty else { return false }
-        let others = path == .forward ? likeness.reference.steps : likeness.reference.restore
-        return likeness.isAlike(step, others) && !step.commands.contains { $0.role.isSignal }
+    private func isPrintedElsewhere(_ step: PlannedStep) -> Bool {
+        reference != nil && !step.commands.isEmpty
+            && !step.commands.contains { $0.kind.isSignal }
     }
 
     private func render(
-        _ command: RemoteCommand, at number: Int, _ path: Event.Path, _ page: inout Page
+        _ use: PlannedStep.Use, at number: Int, _ path: Event.Path, _ page: inout Page
     ) {
+        guard let command = host.command(use, on: path, of: plan.release) else { return }
         guard let scripts else { return command.render(&page, indent: 6) }
-        if let name = name(of: command, scripts) {
+        if let name = scripts.name(of: use.kind) {
             return page.wrapped(
                 "# \(name) \(command.condition ?? command.purpose)", indent: 6, hanging: 8,
                 tone: .faint)
         }
-        if path == .restore, let step = PlanScripts.forwardStep(of: command, in: host) {
+        if path == .restore, let step = scripts.forwardStep(of: use) {
             let condition = command.condition.map { ", \($0)" } ?? ""
             return page.wrapped(
                 "# \(command.purpose): as in step \(step) above\(condition)", indent: 6,
                 hanging: 8, tone: .warning)
         }
-        if path == .forward,
-            let (step, count) = PlanScripts.beginning(of: command, at: number, in: host)
-        {
-            return command.render(&page, indent: 6, omitting: count, of: step)
-        }
-        command.render(&page, indent: 6)
-    }
-
-    private func name(of command: RemoteCommand, _ scripts: PlanScripts) -> String? {
-        guard let likeness else { return scripts.name(of: command) }
-        return likeness.model(of: command).flatMap(scripts.name)
+        let step = path == .forward ? scripts.preambleStep(before: number) : scripts.preambleStep()
+        command.render(&page, indent: 6, preambleOf: step)
     }
 
     private func window(of step: Step) -> WaitWindow? {
@@ -160,26 +149,6 @@ struct PlanHostText {
         case .drain: host.windows.drain
         case .readmit: host.windows.readmission
         default: nil
-        }
-    }
-}
-
-extension PlanScripts {
-    /// The text of the scripts that steps name.
-    func render(_ page: inout Page, isOnly: Bool) {
-        let named = named
-        guard !named.isEmpty else { return }
-        page.blank()
-        let whose = isOnly ? "" : ", as they are sent to \(reference.name)"
-        let lock = named.contains { $0.role.isOfTheLock } ? ", and those of the lock" : ""
-        page.line("Scripts that only read\(lock)\(whose)", .strong)
-        for command in named {
-            let name = name(of: command) ?? ""
-            let effect = command.effect == .read ? "reads" : "changes"
-            page.wrapped(
-                "\(name) \(command.purpose) (\(effect); at most \(command.deadline))", indent: 2,
-                hanging: 4, tone: .faint)
-            page.verbatim(command.script, indent: 6)
         }
     }
 }
@@ -200,17 +169,19 @@ extension HostPlan {
 extension RemoteCommand {
     /// `changes the host`, the limit and the condition, in brackets.
     var terms: String {
-        let parts = [effect == .change ? "changes" : "reads", "at most \(deadline)", condition]
+        let parts = [effect == .read ? "reads" : "changes", "at most \(deadline)", condition]
         return parts.compactMap(\.self).joined(separator: "; ")
     }
 
-    /// - Parameter omitted: Lines at the beginning that are those of a step before.
-    func render(_ page: inout Page, indent: Int, omitting omitted: Int = 0, of step: Int = 0) {
+    /// - Parameter step: Of an earlier step whose script has the same preamble.
+    func render(_ page: inout Page, indent: Int, preambleOf step: Int? = nil) {
         page.wrapped(
             "# \(purpose) (\(terms))", indent: indent, hanging: indent + 2,
-            tone: effect == .change ? .warning : .faint)
-        guard omitted > 0 else { return page.verbatim(script, indent: indent + 2) }
-        let lines = script.split(separator: "\n", omittingEmptySubsequences: false)
+            tone: effect == .read ? .faint : .warning)
+        let text = script.text
+        let omitted = script.preambleLines
+        guard let step, omitted > 0 else { return page.verbatim(text, indent: indent + 2) }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         page.raw(
             String(repeating: " ", count: indent + 2)
                 + "(first the \(omitted) lines with which the script of step \(step) begins, then)",

@@ -63,8 +63,9 @@ package enum PlanMarkdown {
     }
 
     private static func hosts(_ plan: Plan) -> String {
+        let batches = plan.batchNumbers
         let rows = plan.hosts.map { host -> [String] in
-            let batch = plan.batches.firstIndex { $0.contains(host.name) }.map { "\($0 + 1)" }
+            let batch = batches[host.name].map { "\($0)" }
             let isDeployed = host.action == .deploy
             return [
                 Markdown.code(host.name), batch ?? "",
@@ -93,12 +94,14 @@ package enum PlanMarkdown {
     private static func commands(_ host: HostPlan, _ plan: Plan) -> String {
         var body = ""
         for (index, step) in host.steps.enumerated() {
-            body += render(step, index + 1)
+            body += render(step, index + 1, .forward, host, plan)
             for hook in host.hooks(at: step) { body += render(hook) }
         }
         if plan.onFailure == .restore {
             body += "\n**If a step fails after ping-off**\n"
-            for (index, step) in host.restore.enumerated() { body += render(step, index + 1) }
+            for (index, step) in host.restore.enumerated() {
+                body += render(step, index + 1, .restore, host, plan)
+            }
         }
         if !host.spec.hooks.onFailure.isEmpty {
             body += "\n**For a failed host**\n" + host.spec.hooks.onFailure.map(render).joined()
@@ -108,15 +111,19 @@ package enum PlanMarkdown {
                 + " about \(Words.span(host.estimateInBatch))", body)
     }
 
-    private static func render(_ step: PlannedStep, _ number: Int) -> String {
-        let time = step.estimate > .zero ? " (about \(Words.span(step.estimate)))" : ""
+    private static func render(
+        _ step: PlannedStep, _ number: Int, _ path: Event.Path, _ host: HostPlan, _ plan: Plan
+    ) -> String {
+        let estimate = host.estimate(of: step)
+        let time = estimate > .zero ? " (about \(Words.span(estimate)))" : ""
         var text =
             "\n\(number). **\(Words.step(step.step))**:"
-            + " \(Markdown.inline(step.summary))\(time)\n"
-        for command in step.commands {
+            + " \(Markdown.inline(host.summary(of: step)))\(time)\n"
+        for use in step.commands {
+            guard let command = host.command(use, on: path, of: plan.release) else { continue }
             text +=
                 "\n   \(Markdown.inline(command.purpose)) (\(Markdown.inline(command.terms))):\n\n"
-            text += Markdown.fence(command.script, indent: 3)
+            text += Markdown.fence(command.script.text, indent: 3)
         }
         return text
     }

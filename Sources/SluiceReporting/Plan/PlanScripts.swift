@@ -1,124 +1,107 @@
 import SluiceModel
 
-/// Where each script of a plan stands in its text, so that every one is printed exactly once.
+/// Where each script of hosts that are alike stands in a plan's text, so that every one is printed
+/// exactly once.
 ///
-/// The first host has its changing scripts where they are sent; the read-only ones and those of
-/// the lock, which change nothing of the service, by name, with their text at the end. Another host's script that is the first host's but for words such
-/// as a pid is not printed again: its words are.
+/// The first of them, the reference, has its changing scripts where they are sent; the read-only ones
+/// and those of the lock, which change nothing of the service, by name, with their text at the end. Of
+/// another host only the values are printed that stand in the same scripts' places.
 struct PlanScripts {
     /// The host whose scripts are printed in full.
     let reference: HostPlan
-    private let numbers: [Step: Int]
+    let release: ReleaseArtifact
+    /// The kinds of scripts that are printed at the end, in the order of their first use.
+    private let named: [HostOperation.Kind]
 
-    init(reference: HostPlan) {
+    init(reference: HostPlan, release: ReleaseArtifact) {
         self.reference = reference
-        var numbers: [Step: Int] = [:]
-        for (index, step) in reference.steps.enumerated() { numbers[step.step] = index + 1 }
-        self.numbers = numbers
+        self.release = release
+        var seen: Set<HostOperation.Kind> = []
+        named = (reference.steps + reference.restore).flatMap(\.commands).map(\.kind)
+            .filter { $0.isNamed && seen.insert($0).inserted }
     }
 
-    /// The scripts that are printed at the end, in the order of their first use.
-    var named: [RemoteCommand] {
-        var seen: Set<String> = []
-        return (reference.steps + reference.restore).flatMap(\.commands)
-            .filter { $0.isNamed && seen.insert($0.script).inserted }
+    /// - Returns: `nil` for a script that is printed where it is sent.
+    func name(of kind: HostOperation.Kind) -> String? {
+        kind.isNamed ? "[\(Words.kind(kind))]" : nil
     }
 
-    /// - Returns: `nil` for a command that is not among ``named``.
-    func name(of command: RemoteCommand) -> String? {
-        guard command.isNamed,
-            let first = named.first(where: { $0.script == command.script })
-        else { return nil }
-        let alike = named.filter { $0.role == first.role }
-        let place = alike.firstIndex { $0.script == first.script } ?? 0
-        let name = Words.role(first.role)
-        return place == 0 ? "[\(name)]" : "[\(name) \(place + 1)]"
+    /// The forward step that sends the same script as one on the way back.
+    func forwardStep(of use: PlannedStep.Use) -> Int? {
+        guard use.hook == nil else { return nil }
+        return reference.steps.firstIndex { $0.commands.contains { $0.kind == use.kind } }
+            .map { $0 + 1 }
     }
 
-    /// The forward step of a host that sends the same changing script, for its way back.
-    static func forwardStep(of command: RemoteCommand, in host: HostPlan) -> Int? {
-        guard command.effect == .change else { return nil }
-        return host.steps.firstIndex { step in
-            step.commands.contains { $0.isSame(as: command, but: host.baseline?.process) }
+    /// The first step that sends a script with the preamble of all that change something.
+    func preambleStep(before number: Int = .max) -> Int? {
+        reference.steps.prefix(max(0, number - 1)).firstIndex { step in
+            step.commands.contains { $0.kind.effect == .change }
         }.map { $0 + 1 }
     }
 
-    /// The first step that begins its script with the same lines, and how many there are; at
-    /// least three, or it would not be worth a word.
-    static func beginning(
-        of command: RemoteCommand, at number: Int, in host: HostPlan
-    ) -> (step: Int, lines: Int)? {
-        let lines = Sanitised.lines(command.script)
-        for (index, step) in host.steps.enumerated() where index + 1 < number {
-            for other in step.commands where other.effect == .change {
-                let count = zip(lines, Sanitised.lines(other.script)).prefix { $0 == $1 }.count
-                if count >= 3, count < lines.count { return (index + 1, count) }
-            }
+    /// Whether the other host's scripts are the reference's, but for their values.
+    func isLike(_ host: HostPlan) -> Bool { host.procedure == reference.procedure }
+
+    /// `pid 17671, start_time 4242`: what another host has in the places of its own; `nil` if
+    /// nothing differs.
+    func differences(of host: HostPlan) -> String? {
+        let others = ScriptValues(reference.baseline?.process).merging(reference.values)
+        let values = ScriptValues(host.baseline?.process).merging(host.values)
+            .differences(from: others).values
+        let words = values.filter { !$0.key.isDerived }.sorted { $0.key < $1.key }
+            .map { "\($0.key.rawValue) \($0.value)" }
+        return words.isEmpty ? nil : words.joined(separator: ", ")
+    }
+
+    /// The text of the scripts that steps name.
+    func render(_ page: inout Page, isOnly: Bool) {
+        guard !named.isEmpty else { return }
+        page.blank()
+        let whose = isOnly ? "" : ", as they are sent to \(reference.name)"
+        let lock = named.contains { $0.effect == .lock } ? ", and those of the lock" : ""
+        page.line("Scripts that only read\(lock)\(whose)", .strong)
+        for kind in named {
+            guard
+                let command = reference.command(
+                    PlannedStep.Use(kind), on: .forward, of: release)
+            else { continue }
+            let name = name(of: kind) ?? ""
+            let effect = command.effect == .read ? "reads" : "changes"
+            page.wrapped(
+                "\(name) \(command.purpose) (\(effect); at most \(command.deadline))", indent: 2,
+                hanging: 4, tone: .faint)
+            page.verbatim(command.script.text, indent: 6)
         }
-        return nil
     }
 }
 
-extension RemoteCommand {
-    fileprivate var isNamed: Bool { effect == .read || role.isOfTheLock }
-
-    /// Whether it is the same script, or the same for another process: the way back reads the
-    /// process's identity only when it is needed.
-    func isSame(as other: RemoteCommand, but process: ProcessIdentity?) -> Bool {
-        guard role.isSame(as: other.role) else { return false }
-        if script == other.script { return true }
-        guard role.isSignal, let process, process.pid > 0 else { return false }
-        var rest = other.script[...]
-        for (index, part) in parts(without: process).enumerated() {
-            guard let range = index == 0 ? rest.beginning(part) : rest.firstRange(of: part) else {
-                return false
-            }
-            rest = rest[range.upperBound...]
-        }
-        return true
-    }
-
-    /// What stands around the identity of the process.
-    private func parts(without process: ProcessIdentity) -> [String] {
-        let figures: Set<String> = ["\(process.pid)", "\(process.startTicks)", process.bootID]
-        var parts = [""]
-        for token in WordMap.tokens(script) {
-            if figures.contains(token) {
-                parts.append("")
-            } else {
-                parts[parts.count - 1] += token
-            }
-        }
-        return parts
-    }
+extension HostOperation.Kind {
+    fileprivate var isNamed: Bool { effect == .read || effect == .lock }
 }
 
-extension Substring {
-    fileprivate func beginning(_ text: String) -> Range<Index>? {
-        guard hasPrefix(text) else { return nil }
-        return startIndex..<index(startIndex, offsetBy: text.count)
-    }
-}
-
-extension RemoteCommand.Role {
-    var isOfTheLock: Bool { self == .lock || self == .renew || self == .unlock }
-
-    var isSignal: Bool { self == .pingOff || self == .terminate || self == .kill }
-
-    fileprivate func isSame(as other: Self) -> Bool {
-        self == other || (self == .start && other == .restoreStart)
-            || (self == .restoreStart && other == .start)
-            || (self == .activate && other == .restoreActivate)
+extension ScriptPlace {
+    /// Whether it follows from others: from the root, the release or the address.
+    fileprivate var isDerived: Bool {
+        [
+            .rootPrefix, .releases, .release, .current, .newCurrent, .state, .partPath,
+            .unpackedPath, .previousDirectory, .previousTarget, .established, .startWord,
+            .stopWord, .drainWindow, .readmissionWindow,
+        ].contains(self)
     }
 }
 
 extension Words {
     /// The names of the scripts at the end of a plan.
-    static func role(_ role: RemoteCommand.Role) -> String {
-        switch role {
+    static func kind(_ kind: HostOperation.Kind) -> String {
+        switch kind {
         case .countConnections: "connections"
-        case .findRelease: "find-release"
-        default: role.rawValue.split(separator: "_").joined(separator: "-")
+        case .inspectExit: "inspect 2"
+        case .survey, .inspect, .observe, .observeExit, .findRelease, .lock, .renew, .unlock,
+            .unlockKeepingTimer, .preparePush, .receive, .unpack, .endUpload, .activate,
+            .restoreActivate, .prune, .pingOff, .restorePingOff, .terminate, .stop, .kill, .start,
+            .restoreByHand, .hook:
+            kind.rawValue.split(separator: "_").joined(separator: "-")
         }
     }
 }

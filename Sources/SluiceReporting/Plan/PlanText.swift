@@ -23,20 +23,31 @@ package enum PlanText {
         waits(deployed, &page)
         hooks(plan.beforeRollout, "Before the rollout", &page)
         let isFull = verbose || deployed.count <= fullHosts
-        let scripts = verbose ? nil : PlanScripts(reference: deployed[0])
+        let batches = plan.batchNumbers
+        var groups: [PlanScripts] = []
         for (index, host) in deployed.enumerated() where isFull || index == 0 {
-            PlanHostText(host, of: plan, scripts: scripts).render(&page)
+            var scripts: PlanScripts?
+            if !verbose {
+                scripts = groups.first { $0.isLike(host) }
+                if scripts == nil {
+                    let group = PlanScripts(reference: host, release: plan.release)
+                    groups.append(group)
+                    scripts = group
+                }
+            }
+            PlanHostText(host, of: plan, batch: batches[host.name], scripts: scripts)
+                .render(&page)
         }
         if !isFull {
             page.blank()
             page.line(
                 "The other \(Words.count(deployed.count - 1, "host"))"
                     + " (-v shows the commands of every host)", .strong)
-            overview(Array(deployed.dropFirst()), plan, &page)
+            overview(deployed.dropFirst(), batches, &page)
         }
         upToDate(plan, &page)
         hooks(plan.afterRollout, "After the rollout", &page)
-        scripts?.render(&page, isOnly: deployed.count == 1)
+        for scripts in groups { scripts.render(&page, isOnly: deployed.count == 1) }
         footer(plan, &page)
         return page.text
     }
@@ -196,10 +207,12 @@ package enum PlanText {
         for hook in hooks { hook.render(&page, indent: 2) }
     }
 
-    private static func overview(_ hosts: [HostPlan], _ plan: Plan, _ page: inout Page) {
+    private static func overview(
+        _ hosts: ArraySlice<HostPlan>, _ batches: [String: Int], _ page: inout Page
+    ) {
         var table = Table(["HOST", "BATCH", "NOW", "TAKES", "OUT OF ROTATION", "DRAIN", "READMIT"])
         for host in hosts {
-            let batch = plan.batches.firstIndex { $0.contains(host.name) }.map { "\($0 + 1)" }
+            let batch = batches[host.name].map { "\($0)" }
             table.add([
                 .init(host.name), .init(batch ?? ""), .init(host.baseline?.release ?? ""),
                 .init(Words.span(host.estimateInBatch)), .init(Words.span(host.estimateOut)),

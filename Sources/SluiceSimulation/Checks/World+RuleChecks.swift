@@ -51,9 +51,9 @@ extension World {
             holder?.token == flight.sender.token, let state = state(flight.host)
         else { return }
         let isIntended: Bool
-        switch flight.command.role {
+        switch flight.command.kind {
         case .lock: isIntended = [.lock, .push].contains(state.step) || state.phase == .inHand
-        case .pingOff: isIntended = state.step == .pingOff
+        case .pingOff, .restorePingOff: isIntended = state.step == .pingOff
         case .preparePush, .receive, .unpack: isIntended = state.step == .push
         case .terminate, .kill, .stop: isIntended = state.step == .stop
         case .activate, .restoreActivate: isIntended = state.step == .activate
@@ -61,12 +61,14 @@ extension World {
         case .prune: isIntended = state.step == .prune
         case .hook:
             isIntended = [.beforeHost, .afterHost].contains(state.step) || state.failure != nil
-        default: isIntended = true
+        case .survey, .inspect, .inspectExit, .observe, .observeExit, .countConnections,
+            .findRelease, .renew, .unlock, .unlockKeepingTimer, .endUpload, .restoreByHand:
+            isIntended = true
         }
         if !isIntended {
             breach(
                 "S4",
-                "\(flight.command.role) went to \(names[flight.host]) and the journal's step is "
+                "\(flight.command.kind) went to \(names[flight.host]) and the journal's step is "
                     + "\(state.step?.rawValue ?? "none")", once: names[flight.host])
         }
     }
@@ -74,17 +76,16 @@ extension World {
     // MARK: S2, S3
 
     func checkArrival(_ flight: Flight) {
-        let changes = isGuarded(flight.command.role) || flight.command.role == .lock
-        guard changes else { return }
+        guard flight.command.effect == .change || flight.command.kind == .lock else { return }
         if !isToBeDeployed(flight.host) || uncleared.contains(names[flight.host]) {
             breach(
                 "S2",
-                "\(flight.command.role) reached \(names[flight.host]), which is not to be "
+                "\(flight.command.kind) reached \(names[flight.host]), which is not to be "
                     + "touched", once: names[flight.host])
         }
         if flight.way == .read {
             breach(
-                "S3", "\(flight.command.role) came as a command that only looks",
+                "S3", "\(flight.command.kind) came as a command that only looks",
                 once: names[flight.host])
         }
     }
@@ -93,20 +94,12 @@ extension World {
 
     func checkEffect(_ flight: Flight) {
         // To end what a dead controller left running is part of looking.
-        guard isGuarded(flight.command.role), ![.hook, .endUpload].contains(flight.command.role),
+        guard flight.command.effect == .change, ![.hook, .endUpload].contains(flight.command.kind),
             controllers[flight.controller].mustObserve.contains(names[flight.host])
         else { return }
         breach(
-            "S5", "\(flight.command.role) at \(names[flight.host]) before anybody has looked",
+            "S5", "\(flight.command.kind) at \(names[flight.host]) before anybody has looked",
             once: names[flight.host])
-    }
-
-    func checkSignal(_ flight: Flight, _ identity: ScriptReading.Identity) {
-        guard identity.startTicks == nil || identity.boot == nil else { return }
-        breach(
-            "S5",
-            "\(flight.command.role) hit pid \(identity.pid) of \(names[flight.host]), whoever "
-                + "that is", once: names[flight.host])
     }
 
     // MARK: S10
@@ -122,15 +115,15 @@ extension World {
         if flight.sender.token < host.newestToken {
             breach(
                 "S10",
-                "\(flight.command.role) of a controller that was replaced runs on "
+                "\(flight.command.kind) of a controller that was replaced runs on "
                     + host.name, once: host.name)
         } else if host.lock?.token != flight.sender.token {
             breach(
-                "S10", "\(flight.command.role) runs on \(host.name) without its lock",
+                "S10", "\(flight.command.kind) runs on \(host.name) without its lock",
                 once: host.name)
         }
         // A hook is no part of what is fenced off: it tells people.
-        if ![.hook, .endUpload].contains(flight.command.role),
+        if ![.hook, .endUpload].contains(flight.command.kind),
             host.running.contains(where: { flights[$0].sender.token != flight.sender.token })
         {
             breach("S10", "two controllers change \(host.name) at once", once: host.name)
@@ -139,15 +132,10 @@ extension World {
 
     // MARK: S9
 
-    func checkActivation(_ flight: Flight, _ release: ModelHost.Release?, isAtOnce: Bool) {
-        if flight.command.role == .activate, release?.isSound != true {
+    func checkActivation(_ flight: Flight, _ release: ModelHost.Release) {
+        if flight.command.kind == .activate, !release.isSound {
             breach(
                 "S9", "\(names[flight.host]) activates files that nobody checked",
-                once: names[flight.host])
-        }
-        if !isAtOnce {
-            breach(
-                "S9", "\(names[flight.host]) is without a current release for a moment",
                 once: names[flight.host])
         }
     }

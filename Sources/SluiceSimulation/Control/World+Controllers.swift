@@ -242,8 +242,9 @@ extension World {
         }
         if !isJournalFailing { holder?.expiresAt = calendar + lease }
         for host in controllers[number].inHand {
-            let spec = hosts[host].spec
-            var renew = RemoteCommands(spec: spec, release: plan.release).renew()
+            guard
+                var renew = plan.host(names[host])?.command(.renew, of: plan.release)
+            else { continue }
             renew.deadline = TimeSpan(milliseconds: max(1000, lease / 3))
             send(renew, to: host, from: number, .change, .renew)
         }

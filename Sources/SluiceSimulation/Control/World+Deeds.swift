@@ -5,14 +5,14 @@ import SluiceModel
 extension World {
     func carryOut(_ flight: Flight, _ index: Int) -> CommandOutcome {
         let host = flight.host
-        let script = flight.command.script
         checkEffect(flight)
-        switch flight.command.role {
+        switch flight.command.operation {
         case .survey: return .succeeded(hosts[host].survey(release: plan.release.id, now: now))
-        case .inspect: return .succeeded(hosts[host].inspection(script))
-        case .observe:
-            return .succeeded(
-                hosts[host].observation(script, release: plan.release.id, now: now))
+        case .inspect: return .succeeded(hosts[host].inspection(former: nil))
+        case .inspectExit(let former):
+            return .succeeded(hosts[host].inspection(former: former))
+        case .observe: return observe(host, former: nil)
+        case .observeExit(let former): return observe(host, former: former)
         case .countConnections: return .succeeded(["connections": "\(connections(host))"])
         case .findRelease:
             let found = hosts[host].releases.first { $0.id == plan.release.id }
@@ -25,25 +25,33 @@ extension World {
             return outcome
         case .renew: return hosts[host].renewLock(flight.sender, now: now)
         case .unlock: return hosts[host].giveLockBack(flight.sender)
-        case .pingOff: return signalled(flight) { self.latch($0, flight) }
-        case .terminate: return signalled(flight) { self.terminate($0, host) }
-        case .kill: return signalled(flight) { self.kill($0, host) }
-        case .stop: return stopService(flight)
-        case .start, .restoreStart: return startService(flight, index)
+        case .pingOff(let process, _), .restorePingOff(let process, _):
+            return signalled(process, flight) { self.latch($0, flight) }
+        case .terminate(let process):
+            return signalled(process, flight) { self.terminate($0, host) }
+        case .kill(let process): return signalled(process, flight) { self.kill($0, host) }
+        case .stop(let process): return stopService(process, flight)
+        case .start: return startService(flight, index)
         case .preparePush:
             hosts[host].partial = nil
             return .succeeded([:])
         case .receive: return receive(flight)
-        case .unpack: return unpack(flight)
+        case .unpack(let sha256): return unpack(flight, sha256: sha256)
         case .endUpload: return .succeeded(["ended": endUploads(at: host, but: index)])
-        case .activate, .restoreActivate: return activate(flight)
-        case .prune:
-            return .succeeded(["gone": prune(host)])
-        case .hook:
+        case .activate(let release, let sha256):
+            return activate(flight, release, sha256: sha256)
+        case .restoreActivate(let release): return activate(flight, release, sha256: nil)
+        case .prune(let kept): return .succeeded(["gone": prune(host, kept: kept)])
+        case .hook, .restoreByHand:
             guard strikes(.hookFailure, faults.perStart) else { return .succeeded([:]) }
             inject(.hookFailure, "on \(names[host])")
             return .failed(status: 1, message: "the hook failed")
         }
+    }
+
+    private func observe(_ host: Int, former: ProcessIdentity?) -> CommandOutcome {
+        .succeeded(
+            hosts[host].observation(former: former, release: plan.release.id, now: now))
     }
 
     private func connections(_ host: Int) -> Int {
@@ -54,16 +62,15 @@ extension World {
 
     // MARK: Signals
 
-    private func signalled(_ flight: Flight, _ act: (Int) -> Void) -> CommandOutcome {
-        guard let identity = ScriptReading(flight.command.script).signalled else {
-            return .failed(status: 1, message: "usage: kill")
-        }
+    private func signalled(
+        _ process: ProcessIdentity?, _ flight: Flight, _ act: (Int) -> Void
+    ) -> CommandOutcome {
+        guard let identity = process else { return .failed(status: 1, message: "usage: kill") }
         guard let index = hosts[flight.host].index(of: identity) else {
             return .failed(
                 status: ScriptStatus.processChanged,
                 message: "process \(identity.pid) is not the one that was checked")
         }
-        checkSignal(flight, identity)
         act(index)
         return .succeeded([:])
     }
@@ -114,16 +121,13 @@ extension World {
     }
 
     /// The unit's stop job, or the playbook's stop command: it stops whatever runs.
-    private func stopService(_ flight: Flight) -> CommandOutcome {
+    private func stopService(_ process: ProcessIdentity?, _ flight: Flight) -> CommandOutcome {
         let host = flight.host
-        guard let identity = ScriptReading(flight.command.script).signalled,
-            hosts[host].index(of: identity) != nil
-        else {
+        guard let identity = process, hosts[host].index(of: identity) != nil else {
             return .failed(
                 status: ScriptStatus.processChanged,
                 message: "the process is not the one that was checked")
         }
-        checkSignal(flight, identity)
         if let process = hosts[host].serviceProcess,
             let index = hosts[host].processes.firstIndex(where: { $0.pid == process.pid })
         {
@@ -173,7 +177,7 @@ extension World {
     private func endUploads(at host: Int, but own: Int) -> String {
         var ended = ""
         for other in hosts[host].running
-        where other != own && flights[other].command.role == .receive
+        where other != own && flights[other].command.kind == .receive
             && flights[other].stage == .running
         {
             flights[other].stage = .over
@@ -185,12 +189,12 @@ extension World {
         return ended
     }
 
-    private func unpack(_ flight: Flight) -> CommandOutcome {
+    private func unpack(_ flight: Flight, sha256: String) -> CommandOutcome {
         let host = flight.host
         guard let isSound = hosts[host].partial else {
             return .failed(status: 1, message: "no such file")
         }
-        if !isSound, ScriptReading(flight.command.script).checksContent {
+        if !isSound, sha256 == plan.release.sha256 {
             hosts[host].partial = nil
             return .failed(status: ScriptStatus.checksumMismatch, message: "checksum mismatch")
         }
@@ -205,34 +209,27 @@ extension World {
                 message: "the release is on the host already, with other content")
         }
         hosts[host].releases.append(
-            .init(id: plan.release.id, digest: plan.release.sha256, isSound: isSound))
+            .init(id: plan.release.id, digest: sha256, isSound: isSound))
         hosts[host].partial = nil
         return .succeeded([:])
     }
 
-    private func activate(_ flight: Flight) -> CommandOutcome {
+    /// - Parameter sha256: What the release has to have on record; `nil` on the way back.
+    private func activate(_ flight: Flight, _ id: String, sha256: String?) -> CommandOutcome {
         let host = flight.host
-        let script = ScriptReading(flight.command.script)
-        let isForward = flight.command.role == .activate
-        guard let id = script.target else {
-            return .failed(status: 1, message: "no target")
-        }
         let release = hosts[host].releases.first { $0.id == id }
-        let isVerified = isForward ? release?.digest == plan.release.sha256 : release != nil
-        if !isVerified, !isForward || script.checksRecord {
+        guard let release, sha256 == nil || release.digest == sha256 else {
             return .failed(
                 status: ScriptStatus.releaseNotVerified,
                 message: "the release on the host is not the one that was checked")
         }
-        checkActivation(flight, release, isAtOnce: script.movesAtOnce)
+        checkActivation(flight, release)
         hosts[host].current = id
         return .succeeded([:])
     }
 
-    private func prune(_ host: Int) -> String {
-        let kept =
-            [hosts[host].current, plan.release.id]
-            + (plan.host(names[host])?.baseline?.release.map { [$0] } ?? [])
+    private func prune(_ host: Int, kept: [String]) -> String {
+        let kept = kept + [hosts[host].current]
         let gone = hosts[host].releases.map(\.id).filter { !kept.contains($0) }
         hosts[host].releases.removeAll { gone.contains($0.id) }
         return gone.joined(separator: " ")

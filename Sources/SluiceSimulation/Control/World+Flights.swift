@@ -10,8 +10,8 @@ extension World {
         _ command: RemoteCommand, to host: Int, from number: Int, _ way: Flight.Way,
         _ purpose: Flight.Purpose
     ) {
-        let (runs, tail) = duration(of: command.role)
-        let fault = drawCommandFault(command.role)
+        let (runs, tail) = duration(of: command.kind)
+        let fault = drawCommandFault()
         var flight = Flight(
             controller: number, host: host, command: command, way: way, purpose: purpose,
             sender: controllers[number].sender(lease), boot: hosts[host].boot, fault: fault,
@@ -19,7 +19,7 @@ extension World {
         var there = timing.number(1...15)
         let index = flights.count
         checkSending(flight)
-        if let fault { inject(fault, "\(command.role) to \(names[host])") }
+        if let fault { inject(fault, "\(command.kind) to \(names[host])") }
         let reply = { (after: Int, outcome: CommandOutcome) in
             self.queue.push(.reply(index, outcome), at: self.now + after)
         }
@@ -40,7 +40,7 @@ extension World {
             return
         case .dropDuring:
             // The script may live on, and some take long.
-            if isLong(command.role) { flight.runs += chances.logarithmic(100...60_000) }
+            if isLong(command.kind) { flight.runs += chances.logarithmic(100...60_000) }
             reply(
                 there + chances.number(0...max(1, flight.runs)),
                 .unknown(reason: "the connection broke"))
@@ -49,7 +49,7 @@ extension World {
                 fault == .slowCommand
                 ? chances.number(500...15_000) : chances.number(20_000...120_000)
             // A session that is torn down at its deadline delivers nothing after it.
-            if isLong(command.role) {
+            if isLong(command.kind) {
                 flight.runs += more
             } else {
                 there = min(there + more, max(there, deadline - 50))
@@ -62,17 +62,18 @@ extension World {
     }
 
     /// From the arrival to the effect, and from there to the end.
-    private func duration(of role: RemoteCommand.Role) -> (Int, Int) {
-        switch role {
-        case .inspect, .observe, .countConnections, .findRelease, .survey:
+    private func duration(of kind: HostOperation.Kind) -> (Int, Int) {
+        switch kind {
+        case .inspect, .inspectExit, .observe, .observeExit, .countConnections, .findRelease,
+            .survey:
             (timing.number(3...30), 0)
-        case .lock, .renew, .unlock: (timing.number(3...40), 0)
-        case .pingOff, .terminate, .kill, .activate, .restoreActivate:
+        case .lock, .renew, .unlock, .unlockKeepingTimer: (timing.number(3...40), 0)
+        case .pingOff, .restorePingOff, .terminate, .kill, .activate, .restoreActivate:
             (timing.number(1...10), timing.number(0...3))
         case .preparePush, .prune, .endUpload: (timing.number(3...60), 0)
         case .receive: (timing.number(10...500) + plan.release.bytes / 100_000, 0)
         case .unpack: (timing.number(20...500) + plan.release.bytes / 100_000, 0)
-        case .start, .restoreStart: (timing.number(5...100), timing.number(0...800))
+        case .start, .restoreByHand: (timing.number(5...100), timing.number(0...800))
         case .stop: (timing.number(2...20), timing.number(0...800))
         case .hook: (timing.number(5...1_000), 0)
         }
@@ -80,10 +81,13 @@ extension World {
 
     /// Whether the work itself takes time, once the lock has been looked at. The others act at
     /// once, or have not begun.
-    private func isLong(_ role: RemoteCommand.Role) -> Bool {
-        switch role {
-        case .receive, .unpack, .prune, .hook, .start, .restoreStart, .stop: true
-        default: false
+    private func isLong(_ kind: HostOperation.Kind) -> Bool {
+        switch kind {
+        case .receive, .unpack, .prune, .hook, .start, .restoreByHand, .stop: true
+        case .survey, .inspect, .inspectExit, .observe, .observeExit, .countConnections,
+            .findRelease, .lock, .renew, .unlock, .unlockKeepingTimer, .preparePush, .endUpload,
+            .activate, .restoreActivate, .pingOff, .restorePingOff, .terminate, .kill:
+            false
         }
     }
 
@@ -99,9 +103,8 @@ extension World {
         }
         flights[index].stage = .running
         checkArrival(flight)
-        if isGuarded(flight.command.role) {
-            let isChecked = ScriptReading(flight.command.script).isGuarded
-            if isChecked, let refusal = hosts[host].refusal(of: flight.sender) {
+        if flight.command.effect == .change {
+            if let refusal = hosts[host].refusal(of: flight.sender) {
                 outcome.refusals += 1
                 flights[index].stage = .over
                 answer(index, refusal)
@@ -111,17 +114,6 @@ extension World {
             hosts[host].running.append(index)
         }
         queue.push(.effect(index), at: now + flight.runs)
-    }
-
-    func isGuarded(_ role: RemoteCommand.Role) -> Bool {
-        switch role {
-        case .pingOff, .terminate, .kill, .stop, .start, .restoreStart, .activate,
-            .restoreActivate, .preparePush, .receive, .unpack, .prune, .hook, .endUpload:
-            true
-        case .survey, .inspect, .observe, .countConnections, .findRelease, .lock, .renew,
-            .unlock:
-            false
-        }
     }
 
     func takeEffect(_ index: Int) {
@@ -137,7 +129,7 @@ extension World {
         }
         refresh(flight.host)
         trace(
-            "\(names[flight.host]) \(flight.command.role) of c\(flight.controller): "
+            "\(names[flight.host]) \(flight.command.kind) of c\(flight.controller): "
                 + "\(words(flights[index].result))")
         queue.push(.done(index), at: now + flights[index].tail)
     }
@@ -178,7 +170,7 @@ extension World {
         switch flight.purpose {
         case .renew, .rival: break
         case .answer(let ticket):
-            if flight.command.role == .observe {
+            if flight.command.kind.isObservation {
                 controllers[flight.controller].mustObserve.removeAll { $0 == names[flight.host] }
             }
             deliver(.command(ticket, result), to: flight.controller)
@@ -228,10 +220,10 @@ extension World {
     }
 
     private func leaveBehind(_ flight: Flight) {
-        switch flight.command.role {
-        case .receive: hosts[flight.host].partial = false
-        case .unpack: break
-        default: break
-        }
+        if flight.command.kind == .receive { hosts[flight.host].partial = false }
     }
+}
+
+extension HostOperation.Kind {
+    var isObservation: Bool { self == .observe || self == .observeExit }
 }

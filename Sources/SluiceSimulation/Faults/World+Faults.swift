@@ -24,7 +24,7 @@ extension World {
         return true
     }
 
-    func drawCommandFault(_ role: RemoteCommand.Role) -> FaultKind? {
+    func drawCommandFault() -> FaultKind? {
         guard faults.perCommand > 0, now < faults.until, chances.chance(faults.perCommand) else {
             return nil
         }

@@ -27,17 +27,17 @@ extension ModelHost {
         ]
     }
 
-    func inspection(_ script: String) -> CommandOutcome.Report {
+    /// - Parameter former: A process that was told to end.
+    func inspection(former: ProcessIdentity?) -> CommandOutcome.Report {
         var report = processReport
-        if let former = ScriptReading(script).former {
-            report["old"] = index(of: former) == nil ? "0" : "1"
-        }
+        report["old"] = former.flatMap(index) == nil ? "0" : "1"
         return report
     }
 
-    func observation(_ script: String, release: String, now: Int) -> CommandOutcome.Report {
-        var report = inspection(script)
-        report["old"] = report["old"] ?? "0"
+    func observation(
+        former: ProcessIdentity?, release: String, now: Int
+    ) -> CommandOutcome.Report {
+        var report = inspection(former: former)
         addRelease(release, to: &report)
         report["partial"] = partial == nil ? "0" : "1"
         report["busy"] = running.isEmpty ? "0" : "1"

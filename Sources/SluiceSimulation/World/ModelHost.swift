@@ -91,11 +91,11 @@ struct ModelHost: Sendable {
 
     func seconds(_ now: Int) -> Int { (World.epoch + now + clockOffset) / 1000 }
 
-    func index(of identity: ScriptReading.Identity) -> Int? {
-        processes.firstIndex {
-            $0.pid == identity.pid
-                && (identity.startTicks == nil || $0.startTicks == identity.startTicks)
-                && (identity.boot == nil || identity.boot == boot)
+    /// The very process: pid, start time and boot id.
+    func index(of identity: ProcessIdentity) -> Int? {
+        guard identity.bootID == boot else { return nil }
+        return processes.firstIndex {
+            $0.pid == identity.pid && $0.startTicks == identity.startTicks
         }
     }
 

@@ -42,9 +42,9 @@ final class Staging: Sendable {
             }
     }
 
-    /// The file to send to a command that takes `compressed` bytes or plain ones.
-    func file(compressed wanted: Bool) async throws -> String {
-        guard wanted else { return payload }
+    /// The file to send to a command that takes the bytes in this form.
+    func file(_ encoding: TransferEncoding) async throws -> String {
+        guard encoding == .zstd else { return payload }
         guard let compressed else {
             throw CommandFailure(
                 "compressor-missing", "the plan pushes compressed, and zstd is missing here",

@@ -9,8 +9,8 @@ final class SSHHosts: HostChanging {
     private let staging: Staging?
     private let secrets: RunSecrets.Given?
     private let connections = Mutex<[HostTarget: SSHConnection]>([:])
-    /// Assignments that go before each changing command, as `sh` takes them.
-    private let identity = Mutex("")
+    /// What each changing command is told about who sends it.
+    private let identity = Mutex<[String: String]>([:])
 
     /// - Parameters:
     ///   - staging: What uploads send; `nil` where nothing is ever pushed.
@@ -77,36 +77,28 @@ final class SSHHosts: HostChanging {
     }
 
     /// Tells the scripts of changing commands who sends them.
-    func act(as identity: [String: String]) {
-        let words = identity.sorted { $0.key < $1.key }
-            .map { "\($0.key)=\(ShellWord.quoted($0.value))" }.joined(separator: " ")
-        self.identity.withLock { $0 = words.isEmpty ? "" : "export \(words)\n" }
-    }
+    func act(as identity: [String: String]) { self.identity.withLock { $0 = identity } }
 
     func change(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
-        await run(identified(command), on: target)
+        await run(command, on: target)
     }
 
-    private func identified(_ command: RemoteCommand) -> RemoteCommand {
-        var command = command
-        command.script = identity.withLock { $0 } + command.script
-        return command
-    }
-
-    /// With a password for `sudo` or `su`, where that asks for one.
-    private func escalated(_ script: String, on target: HostTarget) throws -> String {
-        guard let become = target.become else { return script }
-        let password = try opened(target) {
-            try $0.becomePassword(for: target.name, by: become.method)
+    /// The command's text, with a password for `sudo` or `su` where that asks for one.
+    private func rendered(_ command: RemoteCommand, on target: HostTarget) throws -> String {
+        let password = try command.script.escalation.flatMap { escalation in
+            try opened(target) {
+                try $0.becomePassword(for: target.name, by: escalation.become.method)
+            }
         }
-        return EscalatedScript.with(
-            password.map { String(decoding: $0.content, as: UTF8.self) }, script, for: become)
+        return try command.script.rendered(
+            environment: command.effect == .read ? [:] : identity.withLock { $0 },
+            password: password.map { String(decoding: $0.content, as: UTF8.self) })
     }
 
     private func run(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
         await outcome {
             try await connection(to: target).run(
-                escalated(command.script, on: target), deadline: .now + command.deadline.duration)
+                rendered(command, on: target), deadline: .now + command.deadline.duration)
         }
     }
 
@@ -114,21 +106,20 @@ final class SSHHosts: HostChanging {
         _ release: ReleaseArtifact, through receive: RemoteCommand, on target: HostTarget,
         progress: @escaping @Sendable (Int) -> Void
     ) async -> CommandOutcome {
-        guard let staging else {
+        guard let staging, case .receive(let encoding) = receive.operation else {
             return .unreachable(
                 reason: "no artifact was staged for this command",
                 remedy: "report this as a defect of Sluice")
         }
         let file: String
         do {
-            // The plan's command says in which form it takes the bytes.
-            file = try await staging.file(compressed: receive.script.contains("zstd -dcq >"))
+            file = try await staging.file(encoding)
         } catch {
             return .failed(status: -1, message: "\(error)")
         }
         return await outcome {
             try await connection(to: target).upload(
-                file: file, to: escalated(identified(receive).script, on: target),
+                file: file, to: rendered(receive, on: target),
                 deadline: .now + receive.deadline.duration,
                 progress: { progress(Int($0)) })
         }
@@ -147,6 +138,10 @@ final class SSHHosts: HostChanging {
                 return .failed(status: Int(status), message: text)
             case .unknown(let reason): return .unknown(reason: reason)
             }
+        } catch let error as RemoteScript.MissingValue {
+            return .unreachable(
+                reason: "the plan has no value for '\(error.place.rawValue)' of this host",
+                remedy: "make the plan again with this version of Sluice")
         } catch let error as SSHError {
             if error.mayHaveRun || error.code == .timedOut {
                 return .unknown(reason: error.explained)
