@@ -125,6 +125,6 @@ import Testing
                     $0.minAvailable = .count(2)
                 }))
         #expect(stopped.state.stage == .finished(.failed))
-        #expect(dark.sent.map(\.role) == [.lock])
+        #expect(dark.sent.map(\.kind) == [.lock])
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 /// A connection that drops and comes back, and hosts that go down with it.
 @Suite struct ConnectionTests {
-    private static let changes: [RemoteCommand.Role] = [
+    private static let changes: [HostOperation.Kind] = [
         .lock, .pingOff, .preparePush, .receive, .unpack, .terminate, .kill, .activate, .start,
         .prune,
     ]
@@ -13,7 +13,7 @@ import Testing
     /// The connection drops in each changing command, before it took effect or after, and stays
     /// away for some seconds. A look follows, and nothing is done twice that was done.
     @Test(arguments: changes, [true, false])
-    func eachChangeIsLookedAfter(role: RemoteCommand.Role, tookEffect: Bool) throws {
+    func eachChangeIsLookedAfter(role: HostOperation.Kind, tookEffect: Bool) throws {
         let plan = try Sample.plan(2)
         var world = Sample.world(2)
         if role == .kill { for name in ["h1", "h2"] { world.hosts[name]?.ignoresTerm = true } }
@@ -29,14 +29,14 @@ import Testing
             $0.down = lost.map { now - $0 < .seconds(8) } == true ? ["h1"] : []
         }
         let rollout = world.run(plan)
-        let story = Comment(rawValue: "\(world.sent.map { "\($0.host) \($0.role)" })")
+        let story = Comment(rawValue: "\(world.sent.map { "\($0.host) \($0.kind)" })")
         #expect(lost != nil)
         #expect(world.violations == [], story)
         #expect(rollout.state.stage == .finished(.succeeded), story)
         let host = try #require(world.hosts["h1"])
         #expect(host.signals.values.allSatisfy { $0 == 1 }, story)
         #expect(host.starts == 1, story)
-        let sent = world.sent.filter { $0.host == "h1" && $0.role == role }.count
+        let sent = world.sent.filter { $0.host == "h1" && $0.kind == role }.count
         switch role {
         case .pingOff, .start, .terminate: #expect(sent == (tookEffect ? 1 : 2), story)
         case .prune: #expect(sent == 1, story)
@@ -64,8 +64,8 @@ import Testing
                 }))
         #expect(world.violations == [])
         #expect(rollout.state.stage == .finished(.succeeded))
-        #expect(!world.sent.contains { $0.role == .kill })
-        let stops = world.sent.filter { [.terminate, .stop].contains($0.role) }
+        #expect(!world.sent.contains { $0.kind == .kill })
+        let stops = world.sent.filter { [.terminate, .stop].contains($0.kind) }
         #expect(stops.count == 2)
         let waited = try #require(stops.last).at - #require(lost)
         #expect(waited >= (control == .script ? .seconds(19) : .seconds(5)))
@@ -100,7 +100,7 @@ import Testing
         let rollout = world.run(plan)
         #expect(world.violations == [])
         #expect(rollout.state.stage == .finished(.succeeded))
-        #expect(world.sent.filter { $0.role == .start }.count == 1)
+        #expect(world.sent.filter { $0.kind == .start }.count == 1)
     }
 
     /// It is tried again at growing distances, not each second.
@@ -112,7 +112,7 @@ import Testing
         let rollout = world.run(try Sample.plan(2))
         #expect(rollout.state.stage == .finished(.succeeded))
         // At 0, 1, 3, 7, 12, 17 and 22 seconds.
-        #expect(world.sent.filter { $0.host == "h1" && $0.role == .lock }.count == 7)
+        #expect(world.sent.filter { $0.host == "h1" && $0.kind == .lock }.count == 7)
     }
 
     @Test(arguments: [(nil, false), (TimeSpan.seconds(120), true)] as [(TimeSpan?, Bool)])
@@ -141,7 +141,7 @@ import Testing
         }
         world.hosts["h1"]?.ignoresTerm = true
         world.onTime = { world in
-            if let told = world.sent.first(where: { $0.role == .terminate }),
+            if let told = world.sent.first(where: { $0.kind == .terminate }),
                 world.now - told.at > .seconds(5)
             {
                 world.badReleases = []
@@ -153,7 +153,7 @@ import Testing
         #expect(results(rollout)["h1"] == .restored)
         let failure = rollout.state.hosts["h1"]?.failure
         #expect(failure?.message.contains("passes again") == true)
-        #expect(world.sent.filter { $0.role == .kill }.count == 1)
+        #expect(world.sent.filter { $0.kind == .kill }.count == 1)
     }
 
     // MARK: Reboots
@@ -238,15 +238,15 @@ import Testing
         let rollout = world.run(plan)
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == (serves ? .failedInService : .needsAttention))
-        #expect(!world.sent.contains { $0.role == .terminate || $0.role == .start })
+        #expect(!world.sent.contains { $0.kind == .terminate || $0.kind == .start })
     }
 
     // MARK: Disks
 
     /// A disk that fills: the push fails and the host comes back; where not even the lock can be
     /// written, nothing is done to it.
-    @Test(arguments: [RemoteCommand.Role.lock, .preparePush, .receive, .unpack, .activate])
-    func aDiskThatFillsUp(role: RemoteCommand.Role) throws {
+    @Test(arguments: [HostOperation.Kind.lock, .preparePush, .receive, .unpack, .activate])
+    func aDiskThatFillsUp(role: HostOperation.Kind) throws {
         var world = Sample.world(2)
         world.faults = { _, _, command in
             command.role == role

@@ -52,16 +52,21 @@ import Testing
     @Test func thePlanShowsIt() throws {
         let host = try #require(try plan().hosts.first)
         let step = try #require(host.step(.pingOff))
-        #expect(step.summary == "SIGUSR2, then see /ping fail within 5s; dead-man timer: 12s")
+        #expect(
+            host.summary(of: step) == "SIGUSR2, then see /ping fail within 5s; dead-man timer: 12s")
         let timer = try #require(
             DeadManTimer(host.spec, windows: host.windows, previous: "v1"))
         // The time that /ping may take to fail, and the drain window.
         #expect(timer.window == .seconds(5) + host.windows.drain.total)
-        let commands = RemoteCommands(spec: host.spec, release: Sample.release)
+        let planned = host.command(step.commands[0], on: .forward, of: Sample.release)
+        #expect(planned?.operation == .pingOff(host.baseline?.process, timer))
+        let commands = RemoteCommands(
+            spec: host.spec, release: Sample.release, previous: "v1", timer: timer)
         #expect(
-            step.commands == [commands.pingOff(host.baseline?.process, timer: timer)])
+            planned?.script.text
+                == commands.pingOff(host.baseline?.process, timer: timer).script.text)
         let without = try Sample.plan(1, spec: { $0.soak = .seconds(2) })
-        #expect(without.hosts[0].step(.pingOff)?.summary.contains("timer") == false)
+        #expect(without.summary(of: .pingOff)?.contains("timer") == false)
     }
 
     /// No resume, no person: whenever the controller died, a drained host comes back by itself.
@@ -136,8 +141,8 @@ import Testing
 
     /// The controller lives and is cut off from the host, from each step on, and for longer than
     /// the lease.
-    @Test(arguments: RemoteCommand.Role.allCases) func aControllerThatWasCutOff(
-        role: RemoteCommand.Role
+    @Test(arguments: HostOperation.Kind.allCases) func aControllerThatWasCutOff(
+        role: HostOperation.Kind
     ) throws {
         for span in [TimeSpan.seconds(20), .seconds(120)] {
             var world = Sample.world(2)

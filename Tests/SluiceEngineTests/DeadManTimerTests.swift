@@ -185,7 +185,7 @@ import Testing
             process, DeadManTimer(lease: .seconds(5), window: .zero, previous: "v1"))
         let session = try await host.host.start(
             command, host.claim,
-            shellGoesOn: "while [ ! -e \(Shell.quote(leave)) ]; do sleep 0.1; done")
+            shellGoesOn: "while [ ! -e \(ShellWord.quoted(leave)) ]; do sleep 0.1; done")
         try await eventually("the signal came") { host.story.contains("off v1") }
         let timer = try #require(host.timers.first)
         #expect(!ProcessTree.below(session.pid).contains(timer))
@@ -279,7 +279,8 @@ import Testing
         try await host.drained()
         let go = host.host.directory + "/go"
         let running = try await host.host.start(
-            host.host.hook("while [ ! -e \(Shell.quote(go)) ]; do sleep 0.1; done"), host.claim)
+            host.host.hook("while [ ! -e \(ShellWord.quoted(go)) ]; do sleep 0.1; done"), host.claim
+        )
         try await eventually("the mark is there") {
             host.host.files.contains { $0.hasPrefix("busy.") }
         }

@@ -49,7 +49,7 @@ import Testing
         #expect(isLost)
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == .restored)
-        #expect(world.sent.count { $0.host == "h1" && $0.role == .terminate } == 3)
+        #expect(world.sent.count { $0.host == "h1" && $0.kind == .terminate } == 3)
     }
 
     /// The signal was lost, and what looked like its effect was an illness that has passed.
@@ -73,7 +73,7 @@ import Testing
         #expect(isLost)
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == .failedInService)
-        #expect(world.sent.count { $0.host == "h1" && $0.role == .terminate } == 1)
+        #expect(world.sent.count { $0.host == "h1" && $0.kind == .terminate } == 1)
     }
 
     /// A stop command whose connection was lost still runs: no second one joins it.
@@ -103,7 +103,7 @@ import Testing
             }
         }
         _ = world.run(plan)
-        let stops = world.sent.filter { $0.role == .stop }.map(\.at)
+        let stops = world.sent.filter { $0.kind == .stop }.map(\.at)
         let pause = try #require(stops.dropFirst().first) - (try #require(stops.first))
         // The way back makes one, when what was sent before has had its time.
         let limit = Rollout(plan: plan, id: "r", actor: "a").busyLimit("h1")
@@ -128,7 +128,7 @@ import Testing
         let rollout = world.run(try Sample.plan(2))
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == .failedInService)
-        #expect(!world.sent.contains { $0.host == "h1" && $0.role == .terminate })
+        #expect(!world.sent.contains { $0.host == "h1" && $0.kind == .terminate })
     }
 
     // MARK: Signals
@@ -162,7 +162,7 @@ import Testing
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == .restored)
         #expect(world.hosts["h1"]?.signals[201] == 1)
-        #expect(world.sent.count { $0.host == "h1" && $0.role == .pingOff } == 3)
+        #expect(world.sent.count { $0.host == "h1" && $0.kind == .pingOff } == 3)
     }
 
     /// A look that hangs: for so long nobody has asked the new process whether it passes.
@@ -214,7 +214,7 @@ import Testing
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == .restored)
         let stop = try #require(
-            world.sent.last { $0.host == "h1" && $0.role == .terminate })
+            world.sent.last { $0.host == "h1" && $0.kind == .terminate })
         #expect(stop.at >= (try #require(ended)))
     }
 
@@ -242,7 +242,7 @@ import Testing
         let rollout = world.run(plan)
         #expect(world.violations == [])
         #expect(results(rollout) == ["h1": .deployed])
-        #expect(world.sent.count { $0.role == .start } == 1)
+        #expect(world.sent.count { $0.kind == .start } == 1)
     }
 
     // MARK: Locks
@@ -278,7 +278,7 @@ import Testing
         #expect(world.violations == [])
         #expect(results(rollout) == ["h1": .untouched, "h2": .untouched])
         #expect(world.now < end + .seconds(5))
-        #expect(world.sent.count { $0.role == .endUpload } == 1)
+        #expect(world.sent.count { $0.kind == .endUpload } == 1)
     }
 
     /// A host whose push ahead is not begun again keeps neither lock nor upload.
@@ -339,7 +339,7 @@ import Testing
         let rollout = world.run(plan)
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == .needsAttention)
-        #expect(!world.sent.contains { $0.host == "h2" && $0.role == .pingOff })
+        #expect(!world.sent.contains { $0.host == "h2" && $0.kind == .pingOff })
     }
 
     /// The second interrupt does not wait for the pause before a push is tried again.

@@ -111,7 +111,7 @@ import Testing
         }
         let rollout = world.run(try Sample.plan(1))
         #expect(results(rollout) == ["h1": .restored])
-        let stop = try #require(world.sent.first { $0.role == .terminate })
+        let stop = try #require(world.sent.first { $0.kind == .terminate })
         #expect(stop.at - (start + .seconds(8)) >= .seconds(2))
     }
 

@@ -44,7 +44,7 @@ final class DrainedHost: Sendable {
             let directory = root + "/releases/" + release
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true)
-            let quoted = Shell.quote(root)
+            let quoted = ShellWord.quoted(root)
             // The second release fails to start where the habit says so.
             let fails = habit == .failsNext && release == "v1" ? "[ ! -e log ] || exit 3" : ":"
             try await ProgramFile.write(
@@ -53,7 +53,7 @@ final class DrainedHost: Sendable {
                 cd \(quoted) || exit
                 \(fails)
                 rm -f app.pid
-                /usr/bin/perl service.pl \(address) \(commands.service.port) \(release) \
+                /usr/bin/perl service.pl \(address) \(commands.spec.service.port) \(release) \
                 \(habit.rawValue) \(getpid()) </dev/null >/dev/null 2>&1 &
                 n=0
                 until [ -e app.pid ]; do [ $n -lt 200 ] || exit 1; sleep 0.1; n=$((n + 1)); done
@@ -219,8 +219,9 @@ final class DrainedHost: Sendable {
     func signal(_ process: ProcessIdentity, _ timer: DeadManTimer) -> RemoteCommand {
         var command = commands.pingOff(process, timer: timer)
         // Busybox takes no other program for `sleep`.
-        command.script = command.script.replacing(
-            "sleep 1", with: host.directory + "/bin/second")
+        command.script.rewrite {
+            $0.replacing("sleep 1", with: host.directory + "/bin/second")
+        }
         return command
     }
 

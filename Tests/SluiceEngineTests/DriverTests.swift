@@ -125,8 +125,8 @@ import Testing
     }
 
     /// A change that comes without a record, after the service was taken over.
-    @Test(arguments: [RemoteCommand.Role.findRelease, .preparePush, .receive])
-    func nothingIsChangedOnceTheLeaseIsLost(after role: RemoteCommand.Role) async throws {
+    @Test(arguments: [HostOperation.Kind.findRelease, .preparePush, .receive])
+    func nothingIsChangedOnceTheLeaseIsLost(after role: HostOperation.Kind) async throws {
         let lease = Lease()
         let ports = Ports(
             try Sample.plan(1),
@@ -137,7 +137,7 @@ import Testing
         await #expect(throws: Driver.TakenOver.self) {
             _ = try await ports.drive(lease: lease)
         }
-        let last = ports.entries.compactMap { entry -> RemoteCommand.Role? in
+        let last = ports.entries.compactMap { entry -> HostOperation.Kind? in
             if case .sent(_, let command) = entry { command.role } else { nil }
         }.last { $0 != .renew }
         #expect(last == role)
@@ -163,7 +163,7 @@ import Testing
         #expect(outages == 2 ? count == 3 : (4..<20).contains(count))
     }
 
-    private static let steps: [RemoteCommand.Role: Step] = [
+    private static let steps: [HostOperation.Kind: Step] = [
         .lock: .lock, .pingOff: .pingOff, .preparePush: .push, .receive: .push, .unpack: .push,
         .terminate: .stop, .kill: .stop, .activate: .activate, .restoreActivate: .activate,
         .start: .start, .prune: .prune,
@@ -278,7 +278,7 @@ import Testing
         for event in stored { folded.apply(event) }
         #expect(folded.state == rollout.state)
         #expect(stored.last?.typeName == "interrupted")
-        let commands = ports.entries.compactMap { entry -> RemoteCommand.Role? in
+        let commands = ports.entries.compactMap { entry -> HostOperation.Kind? in
             if case .sent(_, let command) = entry { command.role } else { nil }
         }
         #expect(commands == [.lock, .pingOff])

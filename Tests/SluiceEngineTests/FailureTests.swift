@@ -21,14 +21,14 @@ import Testing
         world.hosts["h1"]?.ignoresTerm = true
         let rollout = world.run(try Sample.plan(1))
         #expect(result(rollout) == .succeeded)
-        let terminate = try #require(world.sent.first { $0.role == .terminate })
-        let kill = try #require(world.sent.first { $0.role == .kill })
+        let terminate = try #require(world.sent.first { $0.kind == .terminate })
+        let kill = try #require(world.sent.first { $0.kind == .kill })
         #expect(kill.at - terminate.at >= .seconds(20))
     }
 
     @Test(arguments: [
-        RemoteCommand.Role.unpack, .receive, .preparePush, .terminate, .activate, .start,
-    ]) func aFailureWhileOutIsRestored(role: RemoteCommand.Role) throws {
+        HostOperation.Kind.unpack, .receive, .preparePush, .terminate, .activate, .start,
+    ]) func aFailureWhileOutIsRestored(role: HostOperation.Kind) throws {
         var world = Sample.world(3)
         var failed = false
         world.faults = { _, _, command in
@@ -45,13 +45,13 @@ import Testing
     }
 
     /// What a good rollout sends to a host.
-    private static let roles: [RemoteCommand.Role] = [
+    private static let roles: [HostOperation.Kind] = [
         .inspect, .countConnections, .pingOff, .findRelease, .preparePush, .receive, .unpack,
         .terminate, .activate, .start, .prune,
     ]
 
     @Test(arguments: roles) func aLostConnectionIsTriedAgain(
-        role: RemoteCommand.Role
+        role: HostOperation.Kind
     ) throws {
         var world = Sample.world(2)
         var lost = 0
@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test(arguments: roles) func anUnknownOutcomeThatTookEffectIsObserved(
-        role: RemoteCommand.Role
+        role: HostOperation.Kind
     ) throws {
         var world = Sample.world(2)
         let plan = try Sample.plan(2)
@@ -82,8 +82,8 @@ import Testing
         #expect(lost == 1)
         #expect(world.violations == [])
         #expect(result(rollout) == .succeeded)
-        #expect(world.sent.filter { $0.role == .pingOff }.count == 2)
-        #expect(world.sent.filter { $0.role == .start }.count == 2)
+        #expect(world.sent.filter { $0.kind == .pingOff }.count == 2)
+        #expect(world.sent.filter { $0.kind == .start }.count == 2)
     }
 
     @Test func aHostThatCannotBeRestoredNeedsAttention() throws {
@@ -149,7 +149,7 @@ import Testing
         #expect(world.violations == [])
         #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
         // The new process passed: it has to be drained before it is stopped.
-        #expect(world.sent.filter { $0.host == "h1" && $0.role == .pingOff }.count == 2)
+        #expect(world.sent.filter { $0.host == "h1" && $0.kind == .pingOff }.count == 2)
     }
 
     /// It has removed its pidfile and closed its port, and answers its last request: it is not
@@ -179,7 +179,7 @@ import Testing
         #expect(result(rollout) == .succeeded)
         #expect(killed == !endsByItself)
         let stop = try #require(terminated)
-        let start = try #require(world.sent.first { $0.role == .start })
+        let start = try #require(world.sent.first { $0.kind == .start })
         #expect(start.at - stop >= (endsByItself ? .seconds(5) : .seconds(20)))
     }
 }

@@ -53,7 +53,7 @@ import Testing
         let input = host.directory + "/archive"
         try Data(bytes.utf8).write(to: URL(filePath: input))
         let received = try await host.run(
-            host.commands.receive(compressed: false), ours, input: input)
+            host.commands.receive(), ours, input: input)
         #expect(received.status == 0, "\(received)")
         #expect(host.text(host.root + "/releases/.v2.5ha.part") == bytes)
         #expect(host.files == ["lock"])
@@ -94,8 +94,9 @@ import Testing
             let (go, leave) = (host.directory + "/go", host.directory + "/leave")
             try host.place(ours, until: LockedHost.now - 5)
             let running = try await host.start(
-                host.hook("while [ ! -e \(Shell.quote(go)) ]; do sleep 0.1; done; exit 7"), ours,
-                shellGoesOn: "while [ ! -e \(Shell.quote(leave)) ]; do sleep 0.1; done")
+                host.hook("while [ ! -e \(ShellWord.quoted(go)) ]; do sleep 0.1; done; exit 7"),
+                ours,
+                shellGoesOn: "while [ ! -e \(ShellWord.quoted(leave)) ]; do sleep 0.1; done")
             try await eventually("the mark is there") { host.files.count == 2 }
             let mark = try #require(host.files.first { $0.hasPrefix("busy.") })
             let pid = try #require(Int(mark.split(separator: ".")[1]))
@@ -132,7 +133,7 @@ import Testing
         let go = host.directory + "/go"
         try host.place(ours, until: 5)
         let running = try await host.start(
-            host.hook("while [ ! -e \(Shell.quote(go)) ]; do sleep 0.1; done"), ours)
+            host.hook("while [ ! -e \(ShellWord.quoted(go)) ]; do sleep 0.1; done"), ours)
         try await eventually("the mark is there") { host.files.count == 2 }
         #expect(try await host.run(host.hook("exit 0"), ours).status == 0)
         #expect(

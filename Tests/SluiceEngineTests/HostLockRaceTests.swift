@@ -83,7 +83,7 @@ import Testing
         let start = try #require(ProcessTree.start(of: Int(getpid())))
         let mark = "busy.\(getpid()).\(start)"
         // It was not there when the taker looked, and is when the lock has been placed.
-        try await before("ln", ": >\(Shell.quote(host.state + "/" + mark))", on: host)
+        try await before("ln", ": >\(ShellWord.quoted(host.state + "/" + mark))", on: host)
         let result = try await host.run(host.commands.lock(), claims(1)[0])
         #expect(result.status == ScriptStatus.lockHeld, "\(result)")
         #expect(result.errors.contains("a command of it still runs"), "\(result)")
@@ -94,7 +94,7 @@ import Testing
     @Test(arguments: open) func aLockThatChangedHands(shell: HostShell) async throws {
         let host = try LockedHost(shell)
         try host.place(Claim(token: "t0", rollout: "r0"), until: LockedHost.now - 2)
-        let lock = Shell.quote(host.lockFile)
+        let lock = ShellWord.quoted(host.lockFile)
         try await before("mv", "rm -f \(lock); echo token=another >\(lock)", on: host)
         let result = try await host.run(host.commands.lock(), claims(1)[0])
         #expect(result.status == ScriptStatus.lockHeld, "\(result)")

@@ -118,11 +118,9 @@ import Testing
         // Whoever has become `sleep` does not wait for its children.
         let (file, go) = (host.directory + "/child", host.directory + "/go")
         let parent = try await host.start(
-            RemoteCommand(
-                role: .hook, effect: .change,
-                script: "while [ ! -e \(go) ]; do sleep 0.1; done & "
-                    + "echo $! >\(file).new; mv \(file).new \(file); exec sleep 60",
-                deadline: .seconds(90), purpose: ""), first)
+            .plain(
+                "while [ ! -e \(go) ]; do sleep 0.1; done & "
+                    + "echo $! >\(file).new; mv \(file).new \(file); exec sleep 60"), first)
         try await eventually("the child is written down") { host.text(file) != nil }
         let child = try #require(host.text(file).flatMap { Int($0.dropLast()) })
         let above = try #require(ProcessTree.fields(of: child).dropFirst().first)

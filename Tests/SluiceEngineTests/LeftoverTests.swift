@@ -29,7 +29,7 @@ import Testing
             // Open for both, so that neither side waits for the other.
             feed = unsafe open(pipe, O_RDWR | O_CLOEXEC)
             running = try await host.start(
-                host.commands.receive(compressed: false), claim, input: pipe)
+                host.commands.receive(), claim, input: pipe)
             let text = "the first bytes"
             let written = unsafe write(feed, text, text.utf8.count)
             #expect(written == text.utf8.count)
@@ -92,16 +92,16 @@ import Testing
         #expect(try await host.run(host.commands.lock(), first).status == 0)
         #expect(try await host.run(host.commands.preparePush(), first).status == 0)
         let (go, partial) = (host.directory + "/go", host.root + "/releases/.v2.5ha.part")
-        let wait = "while [ ! -e \(Shell.quote(go)) ]; do sleep 0.1; done"
+        let wait = "while [ ! -e \(ShellWord.quoted(go)) ]; do sleep 0.1; done"
         // One that is busy and writes elsewhere, beside the file and into a file of that name.
         let busy = try await host.start(
             host.hook(
-                "cd \(Shell.quote(host.directory)); "
+                "cd \(ShellWord.quoted(host.directory)); "
                     + "sh -c '\(wait.replacing("'", with: ""))' >.v2.5ha.part"),
             first)
         // One that writes the file, and is no command of Sluice's.
         let stranger = try await RunningShell(
-            shell.arguments + ["-c", "{ \(wait); } >\(Shell.quote(partial))"],
+            shell.arguments + ["-c", "{ \(wait); } >\(ShellWord.quoted(partial))"],
             path: ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
             input: "/dev/null", files: host.directory + "/stranger")
         try await eventually("both run") {

@@ -52,8 +52,8 @@ struct Claim: Sendable {
 
     /// Assignments, none of which is exported: the scripts must not count on that.
     var text: String {
-        zip(RemoteCommands.environment, [token, rollout, controller, user, lease])
-            .map { "\($0)=\(Shell.quote($1))\n" }.joined()
+        zip(ScriptBuilder.environment, [token, rollout, controller, user, lease])
+            .map { "\($0)=\(ShellWord.quoted($1))\n" }.joined()
     }
 }
 
@@ -150,7 +150,7 @@ final class LockedHost: Sendable {
     private let path: String
     private let runs = Mutex(0)
 
-    var root: String { commands.artifact.root }
+    var root: String { commands.spec.artifact.root }
     var state: String { root + "/.sluice" }
     var lockFile: String { state + "/lock" }
 
@@ -206,7 +206,7 @@ final class LockedHost: Sendable {
             return number
         }
         let files = "\(directory)/run-\(number)"
-        let word = Shell.quote(" " + command.script)
+        let word = ShellWord.quoted(" " + command.script.text)
         var text = "\(claim.text)(eval \(word))\(input == nil ? " </dev/null" : ""); code=$?\n"
         if let shellGoesOn { text += shellGoesOn + "\n" }
         text += "exit $code\n"
@@ -224,10 +224,7 @@ final class LockedHost: Sendable {
         try await start(command, claim, input: input).end()
     }
 
-    func hook(_ text: String) -> RemoteCommand {
-        commands.hook(
-            Hook(name: "test", place: .host, command: text))
-    }
+    func hook(_ text: String) -> RemoteCommand { commands.hook(text) }
 
     func observe() async throws -> HostObservation {
         let result = try await run(commands.observe(), Claim(token: "", rollout: ""))

@@ -52,19 +52,20 @@ import Testing
                 baselines: baselines(["h1"]))
         }
         let words = "up to 2 times again if it fails, 7s apart"
-        let host = try #require(plan(RetryPolicy(retries: 2, delay: .seconds(7))).host("h1"))
-        #expect(host.step(.push)?.summary.hasSuffix("; " + words) == true)
+        let patient = try plan(RetryPolicy(retries: 2, delay: .seconds(7)))
+        let host = try #require(patient.host("h1"))
+        #expect(patient.summary(of: .push)?.hasSuffix("; " + words) == true)
         #expect(
-            host.step(.push)?.command(.endUpload)?.condition
+            patient.command(.endUpload, of: .push)?.condition
                 == "if it still runs when the push is begun again")
-        #expect(host.step(.beforeHost)?.commands.map(\.condition) == [words, words])
+        #expect(host.step(.beforeHost)?.commands.map(\.condition) == [words])
         for step in host.steps where ![.push, .beforeHost].contains(step.step) {
-            #expect(!step.summary.contains("again if it fails"))
+            #expect(!host.summary(of: step).contains("again if it fails"))
         }
         #expect(RetryPolicy(retries: 1).description == "up to 1 time again if it fails, 5s apart")
         let text = String(decoding: try JSONEncoder().encode(plan(nil)), as: UTF8.self)
         #expect(!text.contains("retr") && !text.contains("reconnectWithin"))
-        #expect(!text.contains("end_upload"))
+        #expect(!text.contains("when the push is begun again"))
     }
 
     // MARK: Batches
@@ -221,7 +222,7 @@ import Testing
         let plan = try Planner.plan(request(hosts(2)), baselines: nil)
         #expect(!plan.surveyed)
         #expect(plan.hosts.allSatisfy { $0.baseline == nil && $0.action == .deploy })
-        let script = try #require(plan.host("h1")?.step(.pingOff)?.command(.pingOff)).script
+        let script = try #require(plan.command(.pingOff, of: .pingOff)).script.text
         #expect(script.contains("<pid>") && script.contains("<start time>"))
         // Without a measured answer a probe takes its whole timeout: 1 + 1 + 2 x 1 + 1.
         #expect(plan.host("h1")?.windows.drain.total == .seconds(5))
@@ -299,7 +300,7 @@ import Testing
                 == [.pingOff, .drain, .connections, .stop, .activate, .start, .verify, .readmit])
         #expect(plan.hosts[0].restore == restoring.hosts[0].restore)
         #expect(
-            restoring.hosts[0].restore.first { $0.step == .activate }?.commands.first?.script
+            restoring.command(.restoreActivate, of: .activate, .restore)?.script.text
                 .contains("releases/v1") == true)
     }
 
@@ -310,7 +311,7 @@ import Testing
             return try Planner.plan(
                 request(hosts(1), release: release),
                 baselines: ["h1": Sample.baseline { $0.hasZstd = zstd }]
-            ).hosts[0].step(.push)?.command(.receive)?.script
+            ).command(.receive, of: .push)?.script.text
         }
         #expect(try receive(.tar, zstd: true)?.contains("zstd") == true)
         #expect(try receive(.tar, zstd: false)?.contains("zstd") == false)
@@ -320,6 +321,6 @@ import Testing
     @Test func aReleaseThatIsThereIsNotSent() throws {
         let plan = try Planner.plan(
             request(hosts(1)), baselines: ["h1": Sample.baseline { $0.hasRelease = true }])
-        #expect(plan.hosts[0].step(.push)?.commands.map(\.role) == [.findRelease])
+        #expect(plan.hosts[0].step(.push)?.commands.map(\.kind) == [.findRelease])
     }
 }

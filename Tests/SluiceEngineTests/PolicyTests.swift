@@ -140,7 +140,7 @@ import Testing
         if recovers {
             #expect(rollout.state.stage == .finished(.succeeded))
             let second = try #require(
-                world.sent.first { $0.host == "h2" && $0.role == .pingOff })
+                world.sent.first { $0.host == "h2" && $0.kind == .pingOff })
             #expect(second.at >= well)
         } else {
             #expect(
@@ -174,7 +174,7 @@ import Testing
             if at > 0 { $0.hosts["h1"]?.latched = at % 2 == 1 }
         }
         let rollout = world.run(try Sample.plan(2))
-        #expect(!world.sent.contains { $0.role == .terminate && $0.host == "h2" })
+        #expect(!world.sent.contains { $0.kind == .terminate && $0.host == "h2" })
         #expect(failures(world).first?.message.contains("the drain does not hold") == true)
         #expect(failures(world).first?.reaction == .watch)
         #expect(rollout.state.hosts["h2"]?.result == .untouched)

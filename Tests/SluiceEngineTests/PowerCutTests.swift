@@ -15,7 +15,7 @@ import Testing
     /// Functions that the script meets before the programs of their names.
     private func command(_ command: RemoteCommand, with functions: String) -> RemoteCommand {
         var command = command
-        command.script = functions + "\n" + command.script
+        command.script.rewrite { functions + "\n" + $0 }
         return command
     }
 
@@ -53,13 +53,13 @@ import Testing
 
         /// `sync` as far as files are concerned: what lies there now outlives the power.
         var sync: String {
-            "sync() { rm -rf \(Shell.quote(durable)) && "
-                + "cp -R \(Shell.quote(releases)) \(Shell.quote(durable)); }"
+            "sync() { rm -rf \(ShellWord.quoted(durable)) && "
+                + "cp -R \(ShellWord.quoted(releases)) \(ShellWord.quoted(durable)); }"
         }
 
         func hasWhole(_ release: String, in directory: String) -> Bool {
             host.text("\(directory)/\(release)/run") == PowerCutTests.payload
-                && host.text("\(directory)/\(release)/\(RemoteCommands.digestFile)")
+                && host.text("\(directory)/\(release)/\(ScriptBuilder.digestFile)")
                     == PowerCutTests.sha256 + "\n"
         }
     }
@@ -121,7 +121,7 @@ import Testing
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true)
             try Data("x".utf8).write(to: URL(filePath: directory + "/program"))
-            let record = directory + "/" + RemoteCommands.digestFile
+            let record = directory + "/" + ScriptBuilder.digestFile
             try Data("aa\n".utf8).write(to: URL(filePath: record))
             try FileManager.default.setAttributes(
                 [.modificationDate: Date(timeIntervalSinceNow: Double(-age))],

@@ -6,18 +6,18 @@ import Testing
 @Suite struct PushCommandTests {
     private let commands = RemoteCommands(spec: Sample.spec("h1"), release: Sample.release)
 
-    @Test(arguments: [(false, "cat"), (true, "zstd -dcq")])
-    func whatDidNotFitIsTakenAway(compressed: Bool, writer: String) {
+    @Test(arguments: [(TransferEncoding.plain, "cat"), (.zstd, "zstd -dcq")])
+    func whatDidNotFitIsTakenAway(encoding: TransferEncoding, writer: String) {
         #expect(
-            commands.receive(compressed: compressed).script
-                == commands.guardLines
+            commands.receive(encoding).script.text
+                == commands.guardText
                 + "\ncd /srv/app/releases && { \(writer) > .v2.sha-v2.part || "
                 + "{ status=$?; rm -f .v2.sha-v2.part; exit $status; }; }")
     }
 
     /// The releases may lie on a disk of their own.
     @Test func theDiskThatTheReleaseGoesToIsMeasured() {
-        let script = commands.survey().script
+        let script = commands.survey().script.text
         #expect(
             script.contains(
                 """

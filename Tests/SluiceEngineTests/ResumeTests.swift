@@ -200,8 +200,8 @@ import Testing
     }
 
     /// Where the lock is another's, the host's hooks are refused like all else, and that is the end.
-    @Test(arguments: [RemoteCommand.Role.lock, .pingOff, .terminate])
-    func aFailureHookThatIsRefusedEndsTheHost(role: RemoteCommand.Role) throws {
+    @Test(arguments: [HostOperation.Kind.lock, .pingOff, .terminate])
+    func aFailureHookThatIsRefusedEndsTheHost(role: HostOperation.Kind) throws {
         let hook = Hook(name: "page", place: .host, command: "page")
         let plan = try Sample.plan(2, spec: { $0.hooks = HostHooks(onFailure: [hook]) })
         var world = Sample.world(2)
@@ -213,7 +213,7 @@ import Testing
         }
         let rollout = world.run(plan)
         #expect(rollout.isFinished)
-        #expect(world.sent.filter { $0.role == .hook }.count == 1)
+        #expect(world.sent.filter { $0.kind == .hook }.count == 1)
         #expect(rollout.state.hosts["h2"]?.result == .untouched)
     }
 
@@ -242,7 +242,7 @@ import Testing
             let story = Comment(rawValue: "after \(record)")
             #expect(world.violations == [], story)
             #expect(rollout.state.hosts["h1"]?.result == .failedInService, story)
-            let roles = world.sent[sent...].filter { $0.host == "h1" }.map(\.role)
+            let roles = world.sent[sent...].filter { $0.host == "h1" }.map(\.kind)
             // The hook runs under the lock, which is this process's then.
             #expect(roles.allSatisfy { [.lock, .hook].contains($0) }, story)
             #expect(roles.first == .lock, story)
@@ -303,7 +303,7 @@ import Testing
             world.resume(plan, .resume)
             let story = Comment(rawValue: "after \(record)")
             #expect(world.violations == [], story)
-            let changes = world.sent[sent...].filter { ![.observe, .lock].contains($0.role) }
+            let changes = world.sent[sent...].filter { ![.observe, .lock].contains($0.kind) }
             #expect(changes.allSatisfy { $0.at >= end }, story)
         }
     }
@@ -348,7 +348,7 @@ import Testing
         let before = world.sent.count
         let rollout = world.resume(plan, .resume)
         #expect(rollout.state.stage == .finished(.succeeded))
-        let changes = world.sent[before...].filter { ![.observe, .lock].contains($0.role) }
+        let changes = world.sent[before...].filter { ![.observe, .lock].contains($0.kind) }
         #expect(try #require(changes.first).at >= end)
     }
 
@@ -362,7 +362,7 @@ import Testing
         let rollout = world.run(plan)
         #expect(world.violations == [])
         #expect(rollout.state.hosts["h1"]?.result == .failedInService)
-        #expect(Set(world.sent.map(\.role)) == [.lock])
+        #expect(Set(world.sent.map(\.kind)) == [.lock])
     }
 
     @Test func aHostThatAnotherHasTakenIsLeftToIt() throws {
@@ -375,7 +375,7 @@ import Testing
         let rollout = world.run(plan)
         #expect(rollout.state.hosts["h1"]?.result == .needsAttention)
         #expect(rollout.state.hosts["h2"]?.result == .untouched)
-        #expect(world.sent.last?.role == .terminate)
+        #expect(world.sent.last?.kind == .terminate)
     }
 }
 

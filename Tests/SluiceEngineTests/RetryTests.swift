@@ -22,8 +22,8 @@ import Testing
     // MARK: The push
 
     @Test(
-        arguments: [RemoteCommand.Role.preparePush, .receive, .unpack], [1, 2, 3])
-    func aPushThatFailsIsBegunAgainSoOften(role: RemoteCommand.Role, failures: Int) throws {
+        arguments: [HostOperation.Kind.preparePush, .receive, .unpack], [1, 2, 3])
+    func aPushThatFailsIsBegunAgainSoOften(role: HostOperation.Kind, failures: Int) throws {
         var world = Sample.world(2)
         var failed: [Timestamp] = []
         world.faults = { world, host, command in
@@ -45,7 +45,7 @@ import Testing
         }
         // Each attempt looks first.
         #expect(
-            world.sent.filter { $0.host == "h1" && $0.role == .findRelease }.count
+            world.sent.filter { $0.host == "h1" && $0.kind == .findRelease }.count
                 == 1 + min(2, failures))
     }
 
@@ -58,7 +58,7 @@ import Testing
         let rollout = world.run(
             try Sample.plan(1, spec: { $0.artifact.retry = RetryPolicy(retries: 2) }))
         #expect(results(rollout) == ["h1": .restored])
-        #expect(world.sent.filter { $0.role == .unpack }.count == 1)
+        #expect(world.sent.filter { $0.kind == .unpack }.count == 1)
     }
 
     @Test func aPushAheadIsBegunAgain() throws {
@@ -95,20 +95,20 @@ import Testing
         }
         let rollout = world.run(plan)
         #expect(rollout.state.stage == .finished(.succeeded))
-        #expect(world.sent.filter { $0.role == .unpack }.count == 1)
+        #expect(world.sent.filter { $0.kind == .unpack }.count == 1)
         // It is looked at what the lost connection left running there.
-        let roles = world.sent.map(\.role)
+        let roles = world.sent.map(\.kind)
         let unpack = try #require(roles.firstIndex(of: .unpack))
         #expect(Array(roles[(unpack + 1)...].prefix(2)) == [.observe, .findRelease])
     }
 
     /// Nobody asked for it: stops, starts and moves fail at once.
-    @Test(arguments: [RemoteCommand.Role.terminate, .activate, .start, .pingOff, .lock])
-    func nothingElseIsRepeated(role: RemoteCommand.Role) throws {
+    @Test(arguments: [HostOperation.Kind.terminate, .activate, .start, .pingOff, .lock])
+    func nothingElseIsRepeated(role: HostOperation.Kind) throws {
         var world = Sample.world(1)
         world.faults = { world, _, command in
             command.role == role && world.process == 0 && world.hosts["h1"]?.running == "v1"
-                && world.sent.count { $0.role == role } == 1
+                && world.sent.count { $0.kind == role } == 1
                 ? .failed(status: 1, message: "no") : nil
         }
         let rollout = world.run(

@@ -13,7 +13,7 @@ import Testing
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
         guard let digest else { return }
-        let record = directory + "/\(RemoteCommands.digestFile)"
+        let record = directory + "/\(ScriptBuilder.digestFile)"
         try Data((digest + "\n").utf8).write(to: URL(filePath: record))
         try FileManager.default.setAttributes(
             [.modificationDate: Date(timeIntervalSinceNow: Double(-age))], ofItemAtPath: record)
@@ -102,20 +102,20 @@ import Testing
                 .lock, .admit, .pingOff, .drain, .connections, .stop, .activate, .start, .verify,
                 .readmit,
             ])
-        let roles = Set(host.steps.flatMap(\.commands).map(\.role))
+        let roles = Set(host.steps.flatMap(\.commands).map(\.kind))
         #expect(roles.isDisjoint(with: [.preparePush, .receive, .unpack, .prune]))
         // The record is looked at in the script of the signal and in that of the move.
         let record = "\"$(cat /srv/app/releases/v2/.sluice-sha256)\" = sha-v2"
-        for (step, role) in [(Step.pingOff, RemoteCommand.Role.pingOff), (.activate, .activate)] {
-            #expect(host.step(step)?.command(role)?.script.contains(record) == true)
+        for (step, role) in [(Step.pingOff, HostOperation.Kind.pingOff), (.activate, .activate)] {
+            #expect(plan.command(role, of: step)?.script.text.contains(record) == true)
         }
         #expect(
-            host.step(.pingOff)?.command(.pingOff)?.script
+            plan.command(.pingOff, of: .pingOff)?.script.text
                 .contains("[ -x /srv/app/releases/v2/control.sh ]") == true)
         #expect(!host.isPushedAhead)
         // The way back is that to the release which is left.
         #expect(
-            host.restore.first { $0.step == .activate }?.commands.first?.script
+            plan.command(.restoreActivate, of: .activate, .restore)?.script.text
                 .contains("releases/v1") == true)
     }
 
@@ -173,10 +173,10 @@ import Testing
         #expect(rollout.state.stage == .finished(.succeeded))
         #expect(world.hosts.values.allSatisfy { $0.running == "v2" && $0.releases.count == 2 })
         #expect(world.maxOut == 1)
-        let pushing: Set<RemoteCommand.Role> = [
+        let pushing: Set<HostOperation.Kind> = [
             .findRelease, .preparePush, .receive, .unpack, .prune,
         ]
-        #expect(!world.sent.contains { pushing.contains($0.role) })
+        #expect(!world.sent.contains { pushing.contains($0.kind) })
         guard case .rolloutStarted(let started)? = world.events.first?.kind else {
             Issue.record("no beginning")
             return

@@ -31,7 +31,7 @@ import Testing
         let window = try #require(plan.host("h1")).windows.readmission.total
         let started = try #require(
             world.events.first { $0.typeName == "step_finished" && $0.step == .start })
-        let second = try #require(world.sent.first { $0.host == "h2" && $0.role == .pingOff })
+        let second = try #require(world.sent.first { $0.host == "h2" && $0.kind == .pingOff })
         #expect(second.at - started.at >= window)
     }
 
@@ -59,7 +59,7 @@ import Testing
         world.hosts["h1"]?.connections = 5
         let rollout = world.run(try Sample.plan(1))
         #expect(result(rollout) == .succeeded)
-        #expect(world.sent.filter { $0.role == .countConnections }.count == 6)
+        #expect(world.sent.filter { $0.kind == .countConnections }.count == 6)
     }
 
     @Test func pushAheadComesBeforeTheFirstDrain() throws {
@@ -67,10 +67,10 @@ import Testing
         let rollout = world.run(try Sample.plan(3, spec: { $0.artifact.push = .ahead }))
         #expect(world.violations == [])
         #expect(result(rollout) == .succeeded)
-        let lastPush = try #require(world.sent.last { $0.role == .unpack })
-        let firstDrain = try #require(world.sent.first { $0.role == .pingOff })
+        let lastPush = try #require(world.sent.last { $0.kind == .unpack })
+        let firstDrain = try #require(world.sent.first { $0.kind == .pingOff })
         #expect(lastPush.at <= firstDrain.at)
-        #expect(world.sent.filter { $0.role == .receive }.count == 3)
+        #expect(world.sent.filter { $0.kind == .receive }.count == 3)
     }
 
     /// A lock that is given back while the next one is asked for may be gone when it is needed.
@@ -100,7 +100,7 @@ import Testing
         #expect(world.violations == [])
         #expect(result(rollout) == .failed)
         #expect(results(rollout) == ["h1": .untouched, "h2": .failedInService, "h3": .untouched])
-        #expect(!world.sent.contains { $0.role == .pingOff })
+        #expect(!world.sent.contains { $0.kind == .pingOff })
         #expect(world.hosts.values.allSatisfy { $0.lock == nil })
     }
 
@@ -159,7 +159,7 @@ import Testing
         world.sick = ["h3"]
         let rollout = world.run(try Sample.plan(3))
         #expect(result(rollout) == .failed)
-        #expect(!world.sent.contains { $0.role == .pingOff })
+        #expect(!world.sent.contains { $0.kind == .pingOff })
         #expect(rollout.state.stopping?.contains("h3 (connection refused)") == true)
     }
 
@@ -170,6 +170,6 @@ import Testing
         world.onTime = { if $0.now >= well { $0.sick = [] } }
         let rollout = world.run(try Sample.plan(3))
         #expect(result(rollout) == .succeeded)
-        #expect(try #require(world.sent.first { $0.role == .pingOff }).at >= well)
+        #expect(try #require(world.sent.first { $0.kind == .pingOff }).at >= well)
     }
 }

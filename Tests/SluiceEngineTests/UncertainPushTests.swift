@@ -32,12 +32,12 @@ import Testing
             }
         }
         let rollout = world.run(plan)
-        let story = Comment(rawValue: "\(world.sent.map { "\($0.role) \($0.at)" })")
+        let story = Comment(rawValue: "\(world.sent.map { "\($0.kind) \($0.at)" })")
         #expect(world.violations == [], story)
         #expect(rollout.state.stage == .finished(.succeeded), story)
-        #expect(world.sent.filter { $0.role == .unpack }.count == 1, story)
-        #expect(world.sent.filter { $0.role == .preparePush }.count == 1, story)
-        let looks = world.sent.filter { $0.role == .findRelease }
+        #expect(world.sent.filter { $0.kind == .unpack }.count == 1, story)
+        #expect(world.sent.filter { $0.kind == .preparePush }.count == 1, story)
+        let looks = world.sent.filter { $0.kind == .findRelease }
         #expect(try #require(looks.last).at >= #require(end), story)
     }
 
@@ -50,7 +50,7 @@ import Testing
         let rollout = world.run(try Sample.plan(2))
         #expect(world.violations == [])
         #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
-        #expect(world.sent.filter { $0.role == .preparePush }.count == 1)
+        #expect(world.sent.filter { $0.kind == .preparePush }.count == 1)
     }
 
     /// Nothing that is guarded goes out before there is a lock to guard it.

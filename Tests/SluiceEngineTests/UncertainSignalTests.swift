@@ -76,7 +76,7 @@ import Testing
         }
         #expect(admitted.count >= 2)
         let signal = try #require(
-            world.sent.last { $0.host == "h1" && $0.role == .pingOff })
+            world.sent.last { $0.host == "h1" && $0.kind == .pingOff })
         #expect(signal.at >= start + .seconds(30))
     }
 
@@ -93,7 +93,7 @@ import Testing
         #expect(world.violations == [])
         #expect(results(rollout).values.allSatisfy { $0 == .untouched })
         #expect(rollout.state.stage == .finished(.interrupted))
-        #expect(!world.sent.contains { $0.role == .pingOff && $0.at > start + .seconds(20) })
+        #expect(!world.sent.contains { $0.kind == .pingOff && $0.at > start + .seconds(20) })
     }
 
     @Test func aHostThatStaysAwayIsUnreachable() throws {

@@ -27,7 +27,7 @@ import Testing
         let rollout = world.run(try Sample.plan(2, spec: { $0.verify.release = probe }))
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == (times < 3 ? .restored : .needsAttention))
-        #expect(world.sent.filter { $0.role == .terminate }.count == (times < 3 ? 2 : 1))
+        #expect(world.sent.filter { $0.kind == .terminate }.count == (times < 3 ? 2 : 1))
     }
 
     /// The signal of the way back is lost, and no answer comes from here while the balancer gets
@@ -51,7 +51,7 @@ import Testing
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == (times < 9 ? .restored : .needsAttention))
         #expect(
-            world.sent.filter { $0.host == "h1" && $0.role == .pingOff }.count
+            world.sent.filter { $0.host == "h1" && $0.kind == .pingOff }.count
                 == 1 + min(4, times + 1))
     }
 
@@ -125,7 +125,7 @@ import Testing
         let plan = try Sample.plan(2)
         var world = Sample.world(2)
         _ = world.run(plan)
-        let start = try #require(world.sent.first { $0.role == .start })
+        let start = try #require(world.sent.first { $0.kind == .start })
         world = Sample.world(2)
         world.requests = [(start.at + .milliseconds(1), .restore)]
         let rollout = world.run(plan)
@@ -182,8 +182,8 @@ import Testing
         }
         let rollout = world.run(plan)
         #expect(results(rollout) == ["h1": .deployed])
-        let before = world.sent.prefix { $0.role != .findRelease }
-        #expect(before.filter { $0.role == .lock }.count == 5)
+        let before = world.sent.prefix { $0.kind != .findRelease }
+        #expect(before.filter { $0.kind == .lock }.count == 5)
     }
 
     /// The signal got lost, and the service fails on its own for a while.
@@ -214,7 +214,7 @@ import Testing
         #expect(isIll)
         #expect(world.violations == [])
         #expect(results(rollout)["h1"] == .restored)
-        #expect(world.sent.filter { $0.role == .pingOff }.count == lost + 1)
+        #expect(world.sent.filter { $0.kind == .pingOff }.count == lost + 1)
         #expect(world.hosts["h1"]?.running == "v1")
     }
 
@@ -232,7 +232,7 @@ import Testing
         let rollout = world.run(try Sample.plan(2))
         #expect(started != nil)
         #expect(world.violations == [])
-        #expect(world.sent.filter { $0.host == "h1" && $0.role == .pingOff }.count == 2)
+        #expect(world.sent.filter { $0.host == "h1" && $0.kind == .pingOff }.count == 2)
         #expect(results(rollout)["h2"] == .untouched)
     }
 
@@ -247,7 +247,7 @@ import Testing
         let rollout = world.run(try Sample.plan(2, spec: { $0.soak = .seconds(30) }))
         #expect(world.violations == [])
         #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
-        #expect(world.sent.filter { $0.host == "h1" && $0.role == .pingOff }.count == 2)
+        #expect(world.sent.filter { $0.host == "h1" && $0.kind == .pingOff }.count == 2)
         #expect(world.hosts["h1"]?.running == "v1")
     }
 
@@ -306,8 +306,8 @@ import Testing
         let rollout = world.run(try Sample.plan(2))
         #expect(world.violations == [])
         #expect(results(rollout) == ["h1": .restored, "h2": .untouched])
-        #expect(world.sent.filter { $0.role == .terminate || $0.role == .kill }.count == 1)
-        #expect(world.sent.filter { $0.role == .pingOff }.count == 1)
+        #expect(world.sent.filter { $0.kind == .terminate || $0.kind == .kill }.count == 1)
+        #expect(world.sent.filter { $0.kind == .pingOff }.count == 1)
     }
 
     /// The second interrupt comes while the host can't be reached: it got no signal.
@@ -321,7 +321,7 @@ import Testing
         #expect(world.violations == [])
         #expect(results(rollout) == ["h1": .failedInService, "h2": .untouched])
         #expect(world.hosts["h1"]?.pid == 100)
-        #expect(!world.sent.contains { $0.role == .terminate })
+        #expect(!world.sent.contains { $0.kind == .terminate })
     }
 
     @Test func theCommandForAPersonStopsWhatRunsFirst() throws {
@@ -330,7 +330,7 @@ import Testing
             spec.service.control = control
             spec.service.stop = "/srv/app/current/control.sh stop"
             let script = RemoteCommands(spec: spec, release: Sample.release)
-                .bringBack(to: "v1").script
+                .bringBack(to: "v1").script.text
             let stop = try #require(
                 script.firstRange(of: control == .pidfile ? "kill -s TERM" : " stop")
             ).lowerBound

@@ -50,11 +50,10 @@ extension World {
         return ProbeResult(verdict: .passing, status: 200, took: took)
     }
 
-    /// Whether the process that the script names is the one that runs.
+    /// Whether the process that the command is for is the one that runs.
     func isSame(_ command: RemoteCommand, _ host: Host) -> Bool {
-        guard let pid = host.pid else { return false }
-        return command.script.contains(" \(pid)\n") || command.script.hasSuffix(" \(pid)")
-            || command.script.contains("look \(pid))")
+        guard let pid = host.pid, let process = command.operation.process else { return false }
+        return process.pid == pid && process.bootID == host.boot
     }
 
     private func inspection(_ host: Host) -> CommandOutcome.Report {
@@ -77,7 +76,7 @@ extension World {
         let release = plan.release
         // Scripts that want the release to be there.
         if command.role == .pingOff || command.role == .activate,
-            command.script.contains("/\(RemoteCommands.digestFile)"),
+            command.script.text.contains("/\(ScriptBuilder.digestFile)"),
             host.releases[release.id] != release.sha256
         {
             return .failed(status: ScriptStatus.releaseNotVerified, message: "another release")
@@ -130,11 +129,13 @@ extension World {
         case .unpack: host.releases[release.id] = release.sha256
         case .activate: host.current = release.id
         case .restoreActivate: host.current = "v1"
-        case .start, .restoreStart:
+        case .start:
             hosts[name] = host
             startService(name)
             host = hosts[name] ?? host
-        case .preparePush, .receive, .prune, .hook, .survey, .renew, .unlock, .endUpload: break
+        case .preparePush, .receive, .prune, .hook, .survey, .renew, .unlock, .endUpload,
+            .inspectExit, .observeExit, .restorePingOff, .unlockKeepingTimer, .restoreByHand:
+            break
         }
         return .succeeded([:])
     }

@@ -67,11 +67,11 @@ struct World {
     var onTime: (inout World) -> Void = { _ in }
 
     var events: [Event] = []
-    var sent: [(host: String, role: RemoteCommand.Role, at: Timestamp)] = []
+    var sent: [(host: String, kind: HostOperation.Kind, at: Timestamp)] = []
     /// The records that the journal had when a host's lock was given back.
     var unlocked: [(host: String, records: Int)] = []
     /// What was sent to each host when its lock was given back last.
-    var unlockedWith: [String: [RemoteCommand.Role]] = [:]
+    var unlockedWith: [String: [HostOperation.Kind]] = [:]
     var violations: [String] = []
     /// For each stop that was sent: whether the host was owed its readmission then.
     var owedWhileStopping: [Bool] = []
@@ -232,7 +232,7 @@ struct World {
             .upload(let ticket, let command):
             guard let name = ticket.host else { return }
             sent.append((name, command.role, now))
-            if command.script.contains("<pid>") {
+            if command.script.text.contains("<pid>") {
                 violations.append("a placeholder was sent: \(command.role)")
             }
             var copy = self
@@ -240,7 +240,7 @@ struct World {
             self = copy
             if severed.contains(name) {
                 fault = .unreachable(reason: "no route", remedy: "mend it")
-            } else if command.effect == .change, command.role != .lock,
+            } else if command.effect == .change,
                 hosts[name]?.lock == Self.timerLock
             {
                 fault = .failed(status: ScriptStatus.timerActed, message: "the timer has acted")
@@ -281,7 +281,7 @@ struct World {
                     !down.contains(name)
                 {
                     hosts[name]?.lock = nil
-                    if !command.script.contains("timer.*") { continue }
+                    if command.kind == .unlockKeepingTimer { continue }
                     hosts[name]?.timer = nil
                     hosts[name]?.timerActedAt = nil
                 }

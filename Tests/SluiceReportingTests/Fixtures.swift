@@ -27,125 +27,110 @@ enum Fixtures {
             target: target, service: service, artifact: artifact, healthChecks: [check])
     }
 
-    static func command(
-        _ role: RemoteCommand.Role, _ script: String, _ purpose: String,
-        effect: RemoteCommand.Effect = .change, condition: String? = nil
-    ) -> RemoteCommand {
-        RemoteCommand(
-            role: role, effect: effect, script: script, deadline: .seconds(10), purpose: purpose,
-            condition: condition)
+    static func script(
+        _ kind: HostOperation.Kind, _ template: ScriptTemplate, _ purpose: String
+    ) -> CommandScript {
+        CommandScript(
+            kind: kind, template: template, deadline: .seconds(10), purpose: purpose)
+    }
+
+    private typealias Use = PlannedStep.Use
+
+    private static let root = "/data/app/gateway"
+
+    private static let scripts: [CommandScript] = {
+        let identity: ScriptTemplate = """
+            [ "$(cut -d' ' -f22 /proc/\(.pid)/stat)" = \(.startTicks) ] || {
+                echo 'sluice identity=changed'
+                exit 3
+            }
+            """
+        return [
+            script(
+                .inspectExit, "cat /proc/\(.pid)/stat", "ask whether the process is there"),
+            script(
+                .receive,
+                "cat > '\(root)/releases/.v2.partial'\nsha256sum '\(root)/releases/.v2.partial'",
+                "receive the archive"),
+            script(
+                .unpack, "mv -T '\(root)/releases/.v2.tmp' '\(root)/releases/v2'",
+                "unpack it, rename the directory"),
+            script(
+                .pingOff, identity + "\nkill -s USR2 \(.pid)",
+                "check the process's identity, send USR2"),
+            script(
+                .countConnections, "awk '$4 == \"01\"' /proc/net/tcp /proc/net/tcp6",
+                "count connections"),
+            script(.terminate, identity + "\nkill -s TERM \(.pid)", "send TERM"),
+            script(.kill, identity + "\nkill -s KILL \(.pid)", "send KILL"),
+            script(
+                .activate,
+                "ln -s 'releases/v2' '\(root)/.current.new'\n"
+                    + "mv -T '\(root)/.current.new' '\(root)/current'",
+                "move the link in one rename"),
+            script(
+                .restoreActivate,
+                "ln -s 'releases/v1' '\(root)/.current.new'\n"
+                    + "mv -T '\(root)/.current.new' '\(root)/current'",
+                "move the link back"),
+            script(.start, "\(root)/current/control.sh start", "start"),
+            script(.prune, "rm -rf -- '\(root)/releases/v0'", "delete old releases"),
+        ]
+    }()
+
+    private static func procedure(_ push: ArtifactSpec.Push) -> Procedure {
+        let pushed = PlannedStep(
+            .push, "push gateway.tar.gz (12.6 MB), check its SHA-256, unpack",
+            [Use(.receive), Use(.unpack)], estimate: .seconds(2))
+        var steps = [
+            PlannedStep(.admit, "wait until 3 of the other 3 hosts pass their health check"),
+            PlannedStep(
+                .pingOff, "send USR2, then see /ping fail within 5s", [Use(.pingOff)],
+                estimate: .milliseconds(200)),
+            PlannedStep(.drain, "wait until the balancer has stopped sending"),
+            PlannedStep(
+                .connections,
+                "wait until fewer than 1 connections to port 8080 are established, up to 1m, then go on with a warning",
+                [Use(.countConnections, condition: "repeated each second")],
+                estimate: .seconds(1)),
+        ]
+        steps.insert(pushed, at: push == .ahead ? 0 : steps.count)
+        steps += [
+            PlannedStep(
+                .stop, "TERM, up to 20s of grace, then KILL",
+                [
+                    Use(.terminate), Use(.inspectExit, condition: "repeated until it is gone"),
+                    Use(.kill, condition: "only if it is there after 20s"),
+                ], estimate: .seconds(1)),
+            PlannedStep(
+                .activate, "point current at releases/v2", [Use(.activate)],
+                estimate: .milliseconds(100)),
+            PlannedStep(.start, "start the service", [Use(.start)], estimate: .seconds(1)),
+            PlannedStep(
+                .verify, "see /ping pass 3 times in a row within 1m", estimate: .seconds(3)),
+            PlannedStep(.readmit, "wait until the balancer sends again, probing throughout"),
+            PlannedStep(
+                .prune, "keep 5 releases", [Use(.prune)], estimate: .milliseconds(100)),
+        ]
+        let restore = [
+            PlannedStep(.activate, "point current at releases/v1", [Use(.restoreActivate)]),
+            PlannedStep(.start, "start the service", [Use(.start)]),
+            PlannedStep(.verify, "see /ping pass 3 times in a row within 1m"),
+            PlannedStep(.readmit, "wait out the readmission window"),
+        ]
+        return Procedure(steps: steps, restore: restore, scripts: scripts)
     }
 
     static func host(
         _ name: String, pid: Int, answers ms: Int, push: ArtifactSpec.Push = .drained
     ) -> HostPlan {
-        let root = "/data/app/gateway"
-        let windows = Windows(check: check, measured: .milliseconds(ms))
-        let baseline = HostBaseline(
-            process: process(pid), release: "v1", releaseSHA256: nil,
-            releases: ["v0", "v1"], freeBytes: 48_318_382_080, answerTime: .milliseconds(ms))
-        let identity = """
-            [ "$(cut -d' ' -f22 /proc/\(pid)/stat)" = \(881_000 + pid) ] || {
-                echo 'sluice identity=changed'
-                exit 3
-            }
-            """
-        let inspect = command(
-            .inspect, "cat /proc/\(pid)/stat", "ask whether the process is there",
-            effect: .read, condition: "repeated until it is gone")
-        let pushed = PlannedStep(
-            step: .push, summary: "push gateway.tar.gz (12.6 MB), check its SHA-256, unpack",
-            commands: [
-                command(
-                    .receive,
-                    "cat > '\(root)/releases/.v2.partial'\nsha256sum '\(root)/releases/.v2.partial'",
-                    "receive the archive"),
-                command(
-                    .unpack, "mv -T '\(root)/releases/.v2.tmp' '\(root)/releases/v2'",
-                    "unpack it, rename the directory"),
-            ], estimate: .seconds(2))
-        var steps = [
-            PlannedStep(
-                step: .admit, summary: "wait until 3 of the other 3 hosts pass their health check",
-                commands: []),
-            PlannedStep(
-                step: .pingOff, summary: "send USR2, then see /ping fail within 5s",
-                commands: [
-                    command(
-                        .pingOff, identity + "\nkill -s USR2 \(pid)",
-                        "check the process's identity, send USR2")
-                ], estimate: .milliseconds(200)),
-            PlannedStep(
-                step: .drain, summary: "wait until the balancer has stopped sending",
-                commands: [], estimate: windows.drain.total),
-            PlannedStep(
-                step: .connections,
-                summary: "wait until fewer than 1 connections to port 8080 are established, up to"
-                    + " 1m, then go on with a warning",
-                commands: [
-                    command(
-                        .countConnections, "awk '$4 == \"01\"' /proc/net/tcp /proc/net/tcp6",
-                        "count connections", effect: .read, condition: "repeated each second")
-                ], estimate: .seconds(1)),
-        ]
-        steps.insert(pushed, at: push == .ahead ? 0 : steps.count)
-        steps += [
-            PlannedStep(
-                step: .stop, summary: "TERM, up to 20s of grace, then KILL",
-                commands: [
-                    command(.terminate, identity + "\nkill -s TERM \(pid)", "send TERM"),
-                    inspect,
-                    command(
-                        .kill, identity + "\nkill -s KILL \(pid)", "send KILL",
-                        condition: "only if it is there after 20s"),
-                ], estimate: .seconds(1)),
-            PlannedStep(
-                step: .activate, summary: "point current at releases/v2",
-                commands: [
-                    command(
-                        .activate,
-                        "ln -s 'releases/v2' '\(root)/.current.new'\n"
-                            + "mv -T '\(root)/.current.new' '\(root)/current'",
-                        "move the link in one rename")
-                ], estimate: .milliseconds(100)),
-            PlannedStep(
-                step: .start, summary: "start the service",
-                commands: [command(.start, "\(root)/current/control.sh start", "start")],
-                estimate: .seconds(1)),
-            PlannedStep(
-                step: .verify, summary: "see /ping pass 3 times in a row within 1m",
-                commands: [], estimate: .seconds(3)),
-            PlannedStep(
-                step: .readmit, summary: "wait until the balancer sends again, probing throughout",
-                commands: [], estimate: windows.readmission.total),
-            PlannedStep(
-                step: .prune, summary: "keep 5 releases",
-                commands: [
-                    command(.prune, "rm -rf -- '\(root)/releases/v0'", "delete old releases")
-                ],
-                estimate: .milliseconds(100)),
-        ]
-        let restore = [
-            PlannedStep(
-                step: .activate, summary: "point current at releases/v1",
-                commands: [
-                    command(
-                        .restoreActivate,
-                        "ln -s 'releases/v1' '\(root)/.current.new'\n"
-                            + "mv -T '\(root)/.current.new' '\(root)/current'",
-                        "move the link back")
-                ]),
-            PlannedStep(
-                step: .start, summary: "start the service",
-                commands: [command(.restoreStart, "\(root)/current/control.sh start", "start")]),
-            PlannedStep(
-                step: .verify, summary: "see /ping pass 3 times in a row within 1m", commands: []),
-            PlannedStep(
-                step: .readmit, summary: "wait out the readmission window", commands: []),
-        ]
-        return HostPlan(
-            spec: spec(name, push: push), action: .deploy, baseline: baseline, windows: windows,
-            steps: steps, restore: restore)
+        HostPlan(
+            spec: spec(name, push: push), action: .deploy,
+            baseline: HostBaseline(
+                process: process(pid), release: "v1", releaseSHA256: nil,
+                releases: ["v0", "v1"], freeBytes: 48_318_382_080, answerTime: .milliseconds(ms)),
+            windows: Windows(check: check, measured: .milliseconds(ms)),
+            procedure: procedure(push))
     }
 
     static func plan(hosts count: Int = 4, push: ArtifactSpec.Push = .drained) -> Plan {
@@ -155,8 +140,7 @@ enum Fixtures {
         let names = hosts.map(\.name)
         var done = host("gw-old", pid: 99, answers: 1)
         done.action = .upToDate
-        done.steps = []
-        done.restore = []
+        done.procedure = Procedure()
         hosts.append(done)
         return Plan(
             createdAt: start, name: "Roll out gateway", service: "gateway",
@@ -174,12 +158,20 @@ enum Fixtures {
             warnings: ["gw-2: the release directory is on the root file system"])
     }
 
+    /// The same texts with another release.
+    private static func renamed(
+        _ template: ScriptTemplate, _ old: String, to new: String
+    ) -> ScriptTemplate {
+        ScriptTemplate(
+            parts: template.parts.map { part in
+                guard case .text(let text) = part else { return part }
+                return .text(text.replacing("releases/\(old)", with: "releases/\(new)"))
+            })
+    }
+
     private static func renamed(_ step: PlannedStep, _ old: String, to new: String) -> PlannedStep {
         var step = step
-        step.summary = step.summary.replacing("releases/\(old)", with: "releases/\(new)")
-        for index in step.commands.indices {
-            step.commands[index].script.replace("releases/\(old)", with: "releases/\(new)")
-        }
+        step.summary = renamed(step.summary, old, to: new)
         return step
     }
 
@@ -191,9 +183,17 @@ enum Fixtures {
             let isDone = hosts[index].action == .upToDate
             hosts[index].baseline?.release = isDone ? "v1" : "v2"
             hosts[index].baseline?.hasRelease = true
-            hosts[index].steps.removeAll { $0.step == .push || $0.step == .prune }
-            hosts[index].steps = hosts[index].steps.map { renamed($0, "v2", to: "v1") }
-            hosts[index].restore = hosts[index].restore.map { renamed($0, "v1", to: "v2") }
+            var procedure = hosts[index].procedure
+            procedure.steps.removeAll { $0.step == .push || $0.step == .prune }
+            procedure.steps = procedure.steps.map { renamed($0, "v2", to: "v1") }
+            procedure.restore = procedure.restore.map { renamed($0, "v1", to: "v2") }
+            for place in procedure.scripts.indices {
+                let isBack = procedure.scripts[place].kind == .restoreActivate
+                procedure.scripts[place].template = renamed(
+                    procedure.scripts[place].template, isBack ? "v1" : "v2",
+                    to: isBack ? "v2" : "v1")
+            }
+            hosts[index].procedure = procedure
         }
         return Plan(
             createdAt: start, name: deploy.name, service: deploy.service, kind: .rollback,
@@ -497,5 +497,14 @@ extension Fixtures {
                     outOfRotation: nil, took: .seconds(6), command: "ssh gw-1")))
         recorder.finish(.interrupted, (0, 0, 3, 1))
         return recorder.events
+    }
+}
+
+extension Plan {
+    /// Every command of a host's steps, in their order.
+    func commands(of host: HostPlan) -> [RemoteCommand] {
+        [(Event.Path.forward, host.steps), (.restore, host.restore)].flatMap { path, steps in
+            steps.flatMap(\.commands).compactMap { host.command($0, on: path, of: release) }
+        }
     }
 }

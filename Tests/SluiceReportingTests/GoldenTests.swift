@@ -18,8 +18,8 @@ struct GoldenTests {
         try expectGolden(text, "plan-many.txt")
         let full = PlanText.render(many, style: plain, verbose: true)
         for host in many.hostsToDeploy {
-            for command in (host.steps + host.restore).flatMap(\.commands) {
-                let last = command.script.split(separator: "\n").last ?? ""
+            for command in many.commands(of: host) {
+                let last = command.script.text.split(separator: "\n").last ?? ""
                 #expect(full.contains("        \(last)\n"), "\(host.name): \(last)")
             }
         }

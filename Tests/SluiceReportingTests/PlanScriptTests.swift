@@ -16,41 +16,39 @@ struct PlanScriptTests {
         return lines[begin..<end].joined(separator: "\n")
     }
 
-    /// `B for A` pairs of a host's `commands` field.
-    private func words(_ part: String) -> [String: String] {
+    /// The values of a host's `commands` field.
+    private func values(_ part: String) -> [String: String] {
         let text = part.split(separator: "\n").drop { !$0.hasPrefix("  commands") }
             .prefix { $0.hasPrefix("  commands") || $0.hasPrefix("            ") }
             .map { $0.drop { $0 == " " } }.joined(separator: " ")
-        var words: [String: String] = [:]
-        for match in text.matches(of: /([\w.\-]+) for ([\w.\-]+)/) {
-            words[String(match.output.2)] = String(match.output.1)
+        var values: [String: String] = [:]
+        for match in text.matches(of: /(pid|start_time|root) ([^ ,]+)/) {
+            values[String(match.output.1)] = String(match.output.2)
         }
-        return words
-    }
-
-    private func replacing(_ words: [String: String], in script: String) -> String {
-        script.replacing(/[\w.\-]+/) { words[String($0.output)] ?? String($0.output) }
+        return values
     }
 
     @Test func theFirstHostHasEveryChangingScript() {
         let text = PlanText.render(plan, style: .plain)
-        let host = plan.hosts[0]
-        for command in (host.steps + host.restore).flatMap(\.commands) {
-            let last = command.script.split(separator: "\n").last ?? ""
+        for command in plan.commands(of: plan.hosts[0]) {
+            let last = command.script.text.split(separator: "\n").last ?? ""
             #expect(text.contains("\(last)\n"), "\(command.purpose)")
         }
     }
 
-    @Test func anotherHostsScriptsFollowFromTheWordsAtItsHead() {
+    @Test func anotherHostsScriptsFollowFromTheValuesAtItsHead() {
         let text = PlanText.render(plan, style: .plain)
         let first = plan.hosts[0]
         for host in plan.hostsToDeploy.dropFirst() {
-            let words = words(part(host.name, of: text))
-            #expect(!words.isEmpty)
-            for (step, model) in zip(host.steps, first.steps) {
-                for (command, other) in zip(step.commands, model.commands) {
-                    #expect(replacing(words, in: other.script) == command.script)
+            let values = values(part(host.name, of: text))
+            #expect(values.count == 2)
+            for (command, other) in zip(plan.commands(of: host), plan.commands(of: first)) {
+                let script = other.script.template.text { place in
+                    values[place.rawValue] ?? other.script.values[place] ?? "?"
                 }
+                // On the way back no process is known.
+                guard other.script.values[.pid] != "<pid>" else { continue }
+                #expect(script == command.script.text)
             }
         }
     }
@@ -65,40 +63,42 @@ struct PlanScriptTests {
         }
     }
 
-    @Test func aScriptThatIsNotTheFirstHostsIsPrintedInFull() {
+    @Test func anotherProcedureIsPrintedInFull() {
         var plan = plan
-        let step = plan.hosts[1].steps.firstIndex { $0.step == .activate } ?? 0
-        plan.hosts[1].steps[step].commands[0].script = "own-way --of activating"
+        for index in [1, 3] {
+            plan.hosts[index].procedure.scripts = plan.hosts[index].procedure.scripts.map {
+                $0.kind == .activate
+                    ? Fixtures.script(.activate, "own-way --of activating", "activate") : $0
+            }
+        }
         let text = PlanText.render(plan, style: .plain)
         #expect(part("gw-2", of: text).contains("own-way --of activating\n"))
-        #expect(!part("gw-3", of: text).contains("activating"))
-    }
-
-    @Test func aWordThatStandsForTwoIsNoLikeness() {
-        // gw-2 has two words where gw-1 has one, so that no replacement gives its script.
-        var plan = plan
-        let step = plan.hosts[1].steps.firstIndex { $0.step == .start } ?? 0
-        plan.hosts[0].steps[step].commands[0].script = "run one one"
-        plan.hosts[1].steps[step].commands[0].script = "run one two"
-        let text = PlanText.render(plan, style: .plain)
-        #expect(part("gw-2", of: text).contains("run one two\n"))
-    }
-
-    @Test func theWayBackOfAnotherRelease() {
-        var plan = plan
-        let step = plan.hosts[1].restore.firstIndex { $0.step == .activate } ?? 0
-        plan.hosts[1].restore[step].commands.append(plan.hosts[1].restore[step].commands[0])
-        let text = PlanText.render(plan, style: .plain)
         #expect(!part("gw-2", of: text).contains("as gw-1 would"))
         #expect(part("gw-3", of: text).contains("as gw-1 would"))
+        // The second of the kind refers to the first.
+        #expect(!part("gw-4", of: text).contains("activating"))
+        #expect(part("gw-4", of: text).contains("as gw-2 would"))
+    }
+
+    @Test func valuesThatDifferAreNamed() {
+        var plan = plan
+        for index in plan.hosts.indices {
+            plan.hosts[index].values = ScriptValues([
+                .root: "/data/\(index)", .releases: "/data/\(index)/releases",
+            ])
+        }
+        let part = part("gw-2", of: PlanText.render(plan, style: .plain))
+        #expect(values(part)["root"] == "/data/1")
+        // It follows from the root.
+        #expect(!part.contains("/data/1/releases"))
     }
 
     @Test func everyScriptOfEveryHostWhenAsked() {
         let text = PlanText.render(plan, style: .plain, verbose: true)
         for host in plan.hostsToDeploy {
             let part = part(host.name, of: text)
-            for command in (host.steps + host.restore).flatMap(\.commands) {
-                for line in command.script.split(separator: "\n") {
+            for command in plan.commands(of: host) {
+                for line in command.script.text.split(separator: "\n") {
                     #expect(part.contains("        \(line)"), "\(host.name): \(line)")
                 }
             }

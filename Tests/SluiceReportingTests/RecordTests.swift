@@ -116,8 +116,7 @@ struct RecordTests {
                 retry: RetryPolicy(retries: 2))
         ]
         plan.reconnectWithin = .seconds(90)
-        plan.hosts[0].steps.insert(
-            PlannedStep(step: .beforeHost, summary: "hooks", commands: []), at: 0)
+        plan.hosts[0].procedure.steps.insert(PlannedStep(.beforeHost, "hooks"), at: 0)
         for text in [PlanText.render(plan, style: .plain), PlanMarkdown.render(plan)] {
             #expect(text.contains("chat 'gw-1 goes'\n"))
             #expect(text.contains("page --now\n"))

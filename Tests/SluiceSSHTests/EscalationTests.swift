@@ -52,8 +52,7 @@ extension LiveTests {
             let become = Become(method: way.method, user: way.user)
             let password = way.password.map { $0 == 0 ? "wrong" : "\(Self.word)\($0)" }
             return "export SLUICE_TOKEN=\"it's\"\n"
-                + EscalatedScript.with(
-                    password, become.script(text, keeping: ["SLUICE_TOKEN"]), for: become)
+                + Escalation(become, keeping: ["SLUICE_TOKEN"]).script(text, password: password)
         }
 
         private func withConnection<Result>(

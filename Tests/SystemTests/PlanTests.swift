@@ -112,12 +112,11 @@ extension UnmeasuredTests {
             #expect(fleet.nodes.map(\.release) == ["v2", "v2"])
 
             for node in fleet.nodes {
-                let host = try #require(plan.hosts.first { $0.spec.target.name == node.name })
                 // Those that were only to be sent if something was so: here it was not.
-                let commands = host.steps.flatMap(\.commands).filter { $0.role != "kill" }
-                let planned = commands.filter { $0.role != "renew" && $0.role != "unlock" }
-                let unlock = try #require(commands.first { $0.role == "unlock" }).script
-                let renew = try #require(commands.first { $0.role == "renew" }).script
+                let commands = try plan.commands(of: node.name).filter { $0.kind != "kill" }
+                let planned = commands.filter { $0.kind != "renew" && $0.kind != "unlock" }
+                let unlock = try #require(commands.first { $0.kind == "unlock" }).script
+                let renew = try #require(commands.first { $0.kind == "renew" }).script
                 let scripts = try node.recordedScripts().map(Self.withoutIdentity)
                 // The first is the survey that finds out whether the plan still holds; the lock is
                 // given back last, and renewed at any time.
@@ -186,29 +185,92 @@ extension UnmeasuredTests {
 }
 
 /// A saved plan, as far as the tests look into it.
+/// A saved plan as somebody reads it who has nothing but the file.
 private struct SavedPlan: Decodable {
     struct Release: Decodable {
         var source: String
         var bytes: Int
     }
     struct Host: Decodable {
-        var spec: Spec
-        var steps: [Step]
+        struct Place: Decodable { var name: String }
+        struct Baseline: Decodable { var process: Process }
+        struct Process: Decodable {
+            var pid: Int
+            var startTicks: Int
+            var bootID: String
+        }
+        var at: Place
+        var baseline: Baseline
+        var procedure: Int
+        var values: [String: String]?
     }
-    struct Spec: Decodable { var target: Target }
-    struct Target: Decodable { var name: String }
-    struct Step: Decodable { var commands: [Command] }
-    struct Command: Decodable {
-        var role: String
+    struct Procedure: Decodable {
+        var steps: [Step]
+        var scripts: [Script]
+    }
+    struct Step: Decodable { var commands: [Use] }
+    struct Use: Decodable { var kind: String }
+    struct Script: Decodable {
+        var kind: String
+        var template: [Part]
+    }
+    /// A text, or the name of the value that stands there.
+    enum Part: Decodable {
+        case text(String)
+        case value(String, quoted: Int)
+
+        private enum Key: CodingKey { case value, quoted }
+
+        init(from decoder: any Decoder) throws {
+            if let text = try? decoder.singleValueContainer().decode(String.self) {
+                self = .text(text)
+                return
+            }
+            let container = try decoder.container(keyedBy: Key.self)
+            self = .value(
+                try container.decode(String.self, forKey: .value),
+                quoted: try container.decodeIfPresent(Int.self, forKey: .quoted) ?? 0)
+        }
+    }
+    struct Command {
+        var kind: String
         var script: String
     }
 
     var release: Release
     var hosts: [Host]
+    var procedures: [Procedure]
+    var values: [String: String]
 
     init(_ file: String) throws {
         self = try JSONDecoder().decode(
             SavedPlan.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+    }
+
+    /// The commands of a host's steps, in their order.
+    func commands(of name: String) throws -> [Command] {
+        let host = try #require(hosts.first { $0.at.name == name })
+        let procedure = procedures[host.procedure]
+        var values = values.merging(host.values ?? [:]) { $1 }
+        values["pid"] = "\(host.baseline.process.pid)"
+        values["start_time"] = "\(host.baseline.process.startTicks)"
+        values["boot_id"] = host.baseline.process.bootID
+        return try procedure.steps.flatMap(\.commands).map { use in
+            let script = try #require(procedure.scripts.first { $0.kind == use.kind })
+            var text = ""
+            for part in script.template {
+                switch part {
+                case .text(let piece): text += piece
+                case .value(let name, let quoted):
+                    var value = try #require(values[name], "\(name)")
+                    for _ in 0..<quoted {
+                        value = value.replacingOccurrences(of: "'", with: "'\\''")
+                    }
+                    text += value
+                }
+            }
+            return Command(kind: use.kind, script: text)
+        }
     }
 }
 

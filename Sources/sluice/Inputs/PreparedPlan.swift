@@ -121,6 +121,13 @@ struct SavedPlan {
                 cause: error, status: ExitStatus.invalidInput)
         }
         let plan = try PlanJSON.decode(data)
+        guard !plan.needsProcedures else {
+            throw CommandFailure(
+                "plan-old",
+                "the plan \(path) is of format \(plan.format), with scripts of an older Sluice",
+                remedy: "make it again with this version: sluice plan ... --out "
+                    + ShellWord.quoted(path))
+        }
         guard plan.surveyed else {
             throw CommandFailure(
                 "plan-offline", "the plan was made with --offline: nobody looked at the hosts",

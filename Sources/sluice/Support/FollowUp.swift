@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// Completes the commands that messages name with the options that this command was given: run as
 /// they stand, they would look at another journal or another inventory.
 struct FollowUp {

@@ -75,18 +75,19 @@ import Testing
     /// Whether `sudo` asks each time, never, only the first time, or only for the program itself.
     @Test(arguments: ["sh env", "", "sh", "env"])
     func theScriptHasItsInputAndStatus(asks: String) async throws {
-        let spec = Sample.spec("h1") { $0.target.become = Become(user: "app") }
-        let command = RemoteCommands(spec: spec, release: Sample.release).command(
-            .hook, .change, "echo token=$SLUICE_TOKEN; cat; exit 5", deadline: .seconds(9),
-            purpose: "test", isGuarded: false)
-        let script = "export SLUICE_ROLLOUT=r\n" + command.script
+        let script = RemoteScript(
+            template: "echo token=$SLUICE_TOKEN; cat; exit 5", values: ScriptValues(),
+            escalation: Escalation(Become(user: "app"), keeping: ScriptBuilder.environment))
+        let environment = ["SLUICE_ROLLOUT": "r"]
         let good = try await run(
-            EscalatedScript.with(Self.password, script, for: Become()), asks: asks, input: "a\nb\n")
+            script.rendered(environment: environment, password: Self.password), asks: asks,
+            input: "a\nb\n")
         #expect(good.status == 5)
         #expect(good.output == "token=7\na\nb\n")
         guard asks.contains("sh") else { return }
         let wrong = try await run(
-            EscalatedScript.with("other", script, for: Become()), asks: asks, input: "a\n")
+            script.rendered(environment: environment, password: "other"), asks: asks,
+            input: "a\n")
         #expect(wrong.status == Int32(ScriptStatus.escalationRefused))
         #expect(wrong.output == "")
         // One wrong line, and the end of the input.
@@ -94,9 +95,8 @@ import Testing
     }
 
     private func suScript(_ text: String, password: String?) -> String {
-        let become = Become(method: .su, user: "app")
-        return EscalatedScript.with(
-            password, "export SLUICE_TOKEN\n" + become.script(text, keeping: []), for: become)
+        "export SLUICE_TOKEN\n"
+            + Escalation(Become(method: .su, user: "app")).script(text, password: password)
     }
 
     /// Whether `su` asks both times, never, or only one of them.
@@ -130,15 +130,17 @@ import Testing
     }
 
     @Test func doasGetsNoPassword() {
-        let become = Become(method: .doas, user: "app")
-        let script = become.script("true", keeping: ["A"])
+        let doas = Escalation(Become(method: .doas, user: "app"), keeping: ["A"])
+        let script = doas.script("true", password: nil)
         #expect(script == "doas -n -u app -- env A=\"$A\" sh -c true")
-        #expect(EscalatedScript.with("p", script, for: become) == script)
+        #expect(doas.script("true", password: "p") == script)
     }
 
-    @Test func otherScriptsStayAsTheyAre() {
-        #expect(
-            EscalatedScript.with("p", "echo sudo -n x\ntrue", for: Become())
-                == "echo sudo -n x\ntrue")
+    /// What a script is about is not read from its text: words in it that look like an escalation
+    /// stay as they are.
+    @Test func aScriptThatSpeaksOfSudoIsNoEscalation() throws {
+        let script = RemoteScript(
+            template: "echo sudo -n x\nsu -s /bin/sh -c y", values: ScriptValues())
+        #expect(try script.rendered(password: "p") == "echo sudo -n x\nsu -s /bin/sh -c y")
     }
 }
