@@ -192,7 +192,7 @@ import Testing
                 #expect(event.sequence <= sequence)
                 #expect(event.isDurable == (event.sequence > 0))
             case .sent(let host, let command):
-                guard command.effect == .change else { continue }
+                guard command.effect != .read else { continue }
                 changes += 1
                 if command.role == .unlock {
                     // Of a host that has its end.

@@ -287,7 +287,8 @@ import Testing
         #expect(windows.readmission.total == .zero)
         // 1 + 1 + 2 x 205ms + 205ms
         #expect(windows.drain.derived == .milliseconds(2615))
-        #expect(plan.host("h1")?.step(.drain)?.estimate == .seconds(7))
+        let host = try #require(plan.host("h1"))
+        #expect(host.step(.drain).map(host.estimate) == .seconds(7))
     }
 
     @Test func theWayBackIsPartOfThePlan() throws {

@@ -28,10 +28,12 @@ enum Fixtures {
     }
 
     static func script(
-        _ kind: HostOperation.Kind, _ template: ScriptTemplate, _ purpose: String
+        _ kind: HostOperation.Kind, _ template: ScriptTemplate, _ purpose: String,
+        preambleLines: Int = 0
     ) -> CommandScript {
         CommandScript(
-            kind: kind, template: template, deadline: .seconds(10), purpose: purpose)
+            kind: kind, template: template, preambleLines: preambleLines, deadline: .seconds(10),
+            purpose: purpose)
     }
 
     private typealias Use = PlannedStep.Use
@@ -57,12 +59,14 @@ enum Fixtures {
                 "unpack it, rename the directory"),
             script(
                 .pingOff, identity + "\nkill -s USR2 \(.pid)",
-                "check the process's identity, send USR2"),
+                "check the process's identity, send USR2", preambleLines: 4),
             script(
                 .countConnections, "awk '$4 == \"01\"' /proc/net/tcp /proc/net/tcp6",
                 "count connections"),
-            script(.terminate, identity + "\nkill -s TERM \(.pid)", "send TERM"),
-            script(.kill, identity + "\nkill -s KILL \(.pid)", "send KILL"),
+            script(
+                .terminate, identity + "\nkill -s TERM \(.pid)", "send TERM", preambleLines: 4),
+            script(
+                .kill, identity + "\nkill -s KILL \(.pid)", "send KILL", preambleLines: 4),
             script(
                 .activate,
                 "ln -s 'releases/v2' '\(root)/.current.new'\n"

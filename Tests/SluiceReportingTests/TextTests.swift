@@ -133,7 +133,7 @@ struct ReportTests {
 
     @Test func newerPlansAreRefused() throws {
         let text = try PlanJSON.encode(plan)
-            .replacing("\"format\" : 2", with: "\"format\" : 3, \"hosts_v3\" : 0")
+            .replacing("\"format\" : 3", with: "\"format\" : 4, \"hosts_v4\" : 0")
         let error = #expect(throws: ReportingError.self) { try PlanJSON.decode(text) }
         #expect(error?.code == .newerFormat)
         #expect(error?.remedy.isEmpty == false)
@@ -149,7 +149,7 @@ struct ReportTests {
     @Test func aBrokenPlanSaysWhere() throws {
         let text = try PlanJSON.encode(plan).replacing("\"fall\" : 2", with: "\"fall\" : \"2\"")
         let error = #expect(throws: ReportingError.self) { try PlanJSON.decode(text) }
-        #expect(error?.message.contains("hosts[0].spec.healthChecks[0].fall") == true)
+        #expect(error?.message.contains("specs[0].healthChecks[0].fall") == true)
     }
 
     @Test func eventsComeBack() throws {

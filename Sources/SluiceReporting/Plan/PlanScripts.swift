@@ -36,7 +36,9 @@ struct PlanScripts {
     /// The first step that sends a script with the preamble of all that change something.
     func preambleStep(before number: Int = .max) -> Int? {
         reference.steps.prefix(max(0, number - 1)).firstIndex { step in
-            step.commands.contains { $0.kind.effect == .change }
+            step.commands.contains {
+                (reference.procedure.script($0.kind)?.preambleLines ?? 0) > 0
+            }
         }.map { $0 + 1 }
     }
 
@@ -96,8 +98,7 @@ extension Words {
     static func kind(_ kind: HostOperation.Kind) -> String {
         switch kind {
         case .countConnections: "connections"
-        case .inspectExit: "inspect 2"
-        case .survey, .inspect, .observe, .observeExit, .findRelease, .lock, .renew, .unlock,
+        case .survey, .inspect, .inspectExit, .observe, .observeExit, .findRelease, .lock, .renew, .unlock,
             .unlockKeepingTimer, .preparePush, .receive, .unpack, .endUpload, .activate,
             .restoreActivate, .prune, .pingOff, .restorePingOff, .terminate, .stop, .kill, .start,
             .restoreByHand, .hook:
