@@ -24,7 +24,9 @@ package struct PlayInputs: Sendable {
     package var peers: [PlayHost]
     /// The inventory's groups with their hosts, for templates; if empty, the hosts' variable
     /// `groups` serves.
-    package var groups: [String: [String]]
+    package var groups: [String: [String]] { didSet { groupFacts = GroupFacts(groups) } }
+    /// The same for templates, made once for all hosts.
+    private(set) var groupFacts: GroupFacts
     /// From `-e`: they win over everything.
     package var extraVars: [String: Value]
     /// From `--release`, or known since the artifact was read.
@@ -48,11 +50,29 @@ package struct PlayInputs: Sendable {
         self.hosts = hosts
         self.peers = peers
         self.groups = groups
+        groupFacts = GroupFacts(groups)
         self.extraVars = extraVars
         self.release = release
         self.rollout = rollout
         self.artifact = artifact
         self.shuffleSeed = shuffleSeed
+    }
+}
+
+/// What templates may know of the groups.
+struct GroupFacts: Sendable {
+    /// `groups`.
+    let all: Value
+    /// `group_names` of each host that is in any.
+    let names: [String: Value]
+
+    init(_ groups: [String: [String]]) {
+        all = .dict(groups.mapValues { .list($0.map(Value.string)) })
+        var names: [String: [Value]] = [:]
+        for group in groups.keys.sorted() where group != "all" {
+            for host in groups[group] ?? [] { names[host, default: []].append(.string(group)) }
+        }
+        self.names = names.mapValues(Value.list)
     }
 }
 

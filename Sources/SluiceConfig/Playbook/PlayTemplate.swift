@@ -124,11 +124,9 @@ extension PlayTemplate {
             "inventory_hostname": .string(host.name),
             "groups": inputs.groups.isEmpty
                 ? host.variables["groups"] ?? .dict([:])
-                : .dict(inputs.groups.mapValues { .list($0.map(Value.string)) }),
+                : inputs.groupFacts.all,
             "group_names": host.variables["group_names"]
-                ?? .list(
-                    inputs.groups.filter { $0.key != "all" && $0.value.contains(host.name) }
-                        .keys.sorted().map(Value.string)),
+                ?? inputs.groupFacts.names[host.name] ?? .list([]),
         ]
         var pending: [String: TemplateFailure] = [:]
         func provide(_ name: String, _ value: String?, else remedy: String) {
@@ -182,7 +180,8 @@ struct ProblemTally {
                 order.append(problem)
                 hosts[problem] = []
             }
-            if let host, hosts[problem]?.contains(host) == false { hosts[problem]?.append(host) }
+            // Hosts come one after the other.
+            if let host, hosts[problem]?.last != host { hosts[problem]?.append(host) }
         }
     }
 

@@ -98,7 +98,8 @@ extension Words {
     static func kind(_ kind: HostOperation.Kind) -> String {
         switch kind {
         case .countConnections: "connections"
-        case .survey, .inspect, .inspectExit, .observe, .observeExit, .findRelease, .lock, .renew, .unlock,
+        case .survey, .inspect, .inspectExit, .observe, .observeExit, .findRelease, .lock, .renew,
+            .unlock,
             .unlockKeepingTimer, .preparePush, .receive, .unpack, .endUpload, .activate,
             .restoreActivate, .prune, .pingOff, .restorePingOff, .terminate, .stop, .kill, .start,
             .restoreByHand, .hook:
