@@ -211,7 +211,7 @@ private enum NameTest {
         } catch {
             throw HostPatternError(
                 pattern: text, message: "'\(text)' is not a regular expression: \(error)",
-                remedy: "mend the expression after the ~, or use a glob such as web*")
+                remedy: "correct the expression after the ~, or use a glob such as web*")
         }
     }
 
@@ -281,8 +281,17 @@ private enum PythonExpression {
         _ rest: ArraySlice<Unicode.Scalar>, atStart: Bool
     ) throws(Failure) {
         let flags = rest.prefix { isASCIILetter($0) || $0 == "-" }
-        guard !flags.isEmpty, let end = rest.dropFirst(flags.count).first, end == ")" || end == ":"
-        else { return }
+        guard let end = rest.dropFirst(flags.count).first, end == ")" || end == ":" else { return }
+        if flags.isEmpty {
+            guard end == ":" else { throw Failure(description: "(?) without a flag") }
+            return
+        }
+        if let minus = flags.firstIndex(of: "-") {
+            let off = flags[(minus + 1)...]
+            guard !off.isEmpty, !off.contains("-") else {
+                throw Failure(description: "no flag after the - in (?...)")
+            }
+        }
         let known = end == ")" ? "aiLmsux" : "aiLmsux-"
         guard flags.allSatisfy(known.unicodeScalars.contains) else {
             throw Failure(description: "a flag that there is none of in (?...)")

@@ -151,7 +151,10 @@ import Testing
 
     @Test(
         "What Python refuses is refused",
-        arguments: ["~T(?i)H", "~(?in)H", "~eb\\xZ", "~\\u12", "~a(?i)", "~(?z:a)"])
+        arguments: [
+            "~T(?i)H", "~(?in)H", "~eb\\xZ", "~\\u12", "~a(?i)", "~(?z:a)", "~(?)H", "~(?i-:a)",
+            "~(?-:a)",
+        ])
     func pythonExpressions(_ pattern: String) async throws {
         let inventory = try await SluiceConfigTests.inventory(ini: "web1\n")
         #expect(throws: HostPatternError.self) {

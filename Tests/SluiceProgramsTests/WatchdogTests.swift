@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import SluicePrograms
 import Testing
 
@@ -23,6 +24,10 @@ private func leaveOne() async throws {
     }
 
     @Test func passes() {}
+}
+
+@Suite(.enabled(if: order == "crash")) struct ACrashingSuite {
+    @Test func crashes() { kill(getpid(), SIGKILL) }
 }
 
 @Suite(.enabled(if: order == "leave")) struct ALeavingSuite {

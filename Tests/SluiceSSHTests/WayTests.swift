@@ -165,7 +165,10 @@ extension LiveTests {
                 Int32(
                     try await connection.run("echo $PPID", deadline: .generous).stdout
                         .dropLast()))
-            async let result = connection.run("kill -STOP $PPID; sleep 200", deadline: .generous)
+            // Until its server, which can't move, is ended below.
+            async let result = connection.run(
+                "kill -STOP $PPID; while [ -d /proc/$PPID ]; do sleep 0.2; done",
+                deadline: .generous)
             let outcome = try await result
             kill(sshd, SIGKILL)
             guard case .unknown(let reason) = outcome.exit else {
