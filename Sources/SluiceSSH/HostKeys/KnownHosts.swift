@@ -31,6 +31,8 @@ struct KnownHosts: Sendable {
     }
 
     private(set) var entries: [Entry] = []
+    /// Those with a marker: few of many.
+    private var marked: [Entry] = []
 
     init() {}
 
@@ -67,8 +69,9 @@ struct KnownHosts: Sendable {
             else { continue }
             let key = PublicKey(blob: Array(data))
             guard key.type == words[words.startIndex + 1] else { continue }
-            entries.append(
-                Entry(marker: marker, names: names, key: key, file: file, line: number))
+            let entry = Entry(marker: marker, names: names, key: key, file: file, line: number)
+            entries.append(entry)
+            if marker != .none { marked.append(entry) }
         }
     }
 
@@ -95,7 +98,7 @@ struct KnownHosts: Sendable {
             return .revoked(entry)
         }
         let name = Self.name(host: host, port: port, alias: alias)
-        let broad = broad(host: host, port: port, alias: alias)
+        let broad = Self.broad(entries, host: host, port: port, alias: alias)
         let here = entries.filter { $0.matches(name) }
         let plain = here.filter { $0.marker == .none }
         if plain.contains(where: { $0.key == key }) { return .trusted }
@@ -111,24 +114,26 @@ struct KnownHosts: Sendable {
 
     /// The line that revokes one of some keys.
     func revocation(of keys: [PublicKey], host: String, port: Int, alias: String?) -> Entry? {
-        broad(host: host, port: port, alias: alias)
-            .first { $0.marker == .revoked && keys.contains($0.key) }
+        revoked(host: host, port: port, alias: alias).first { keys.contains($0.key) }
     }
 
-    /// Whether any key is revoked for a host.
-    func revokes(host: String, port: Int, alias: String?) -> Bool {
-        broad(host: host, port: port, alias: alias).contains { $0.marker == .revoked }
+    /// The keys that are revoked for a host.
+    func revoked(host: String, port: Int, alias: String?) -> [Entry] {
+        Self.broad(marked, host: host, port: port, alias: alias).filter { $0.marker == .revoked }
     }
 
     /// The authorities whose certificates vouch for a host.
     func authorities(host: String, port: Int, alias: String?) -> [Entry] {
-        broad(host: host, port: port, alias: alias).filter { $0.marker == .certificateAuthority }
+        Self.broad(marked, host: host, port: port, alias: alias)
+            .filter { $0.marker == .certificateAuthority }
     }
 
     /// With those for the plain name: a key that is revoked for it is not wanted on another port
     /// either, and OpenSSH looks for it where the one with the port leads to nothing.
-    private func broad(host: String, port: Int, alias: String?) -> [Entry] {
-        let name = Self.name(host: host, port: port, alias: alias)
+    private static func broad(
+        _ entries: [Entry], host: String, port: Int, alias: String?
+    ) -> [Entry] {
+        let name = name(host: host, port: port, alias: alias)
         let bare = (alias ?? host).lowercased()
         return entries.filter { $0.matches(name) || $0.matches(bare) }
     }
