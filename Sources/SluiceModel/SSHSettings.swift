@@ -9,6 +9,14 @@ package struct SSHSettings: Sendable, Hashable, Codable {
         case openssh
     }
 
+    /// What a play says of it.
+    package enum TransportChoice: String, Sendable, Hashable, Codable, CaseIterable {
+        /// `openssh` for the hosts that libssh2 cannot reach, as far as that is known before a
+        /// connection is made; `libssh2` for the others.
+        case auto
+        case libssh2, openssh
+    }
+
     package var transport: Transport?
     /// For `openssh`: the name that `ssh` is given, and what comes before it, cut into words.
     package var typedName: String?
@@ -38,8 +46,6 @@ package struct SSHSettings: Sendable, Hashable, Codable {
     /// As the configuration writes it, with `+`, `-` or `^` where it begins with one.
     package var keyExchanges: String?
     package var hostKeyAlgorithms: String?
-    /// CASignatureAlgorithms, in the same way.
-    package var certificateSignatures: String?
     package var ciphers: String?
     package var macs: String?
     package var publicKeyAuthentication: Bool?

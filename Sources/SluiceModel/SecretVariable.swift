@@ -5,6 +5,10 @@
 package struct SecretVariable: Sendable {
     /// The variable that it comes from, such as `ansible_password`: a name, never a value.
     package let name: String
+    /// The same without the host's name that may stand before it.
+    package var variable: String {
+        name.split(separator: ".").last.map(String.init) ?? name
+    }
     /// What is in the file, so that two secrets can be compared without opening them.
     private let source: Value
     private let open: @Sendable () throws -> String

@@ -26,10 +26,22 @@ package enum SSHAlgorithms {
                 let session = unsafe libssh2_session_init_ex(nil, nil, nil, nil)
             else { return [] }
             defer { unsafe libssh2_session_free(session) }
-            var names = unsafe ServerOffer.supported(kind.method, session)
-            if kind == .hostKeys { names = HostKeyPolicy.certificateTypes + names }
+            let names = unsafe supported(kind.method, session)
             known[kind] = names
             return names
+        }
+    }
+
+    /// - Parameter method: One of `LIBSSH2_METHOD_`.
+    static func supported(_ method: Int32, _ session: OpaquePointer) -> [String] {
+        if method == LIBSSH2_METHOD_HOSTKEY { return HostKeyPolicy.supported }
+        var names: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+        let count = unsafe libssh2_session_supported_algs(session, method, &names)
+        guard count > 0, let names = unsafe names else { return [] }
+        defer { unsafe libssh2_free(session, names) }
+        return (0..<Int(count)).compactMap { index in
+            guard let name = unsafe names[index] else { return nil }
+            return unsafe String(cString: name)
         }
     }
 }

@@ -88,23 +88,15 @@ package struct SSHEndpoint: Sendable, Hashable {
         package var hostKeys: [String]?
         package var ciphers: [String]?
         package var macs: [String]?
-        /// What authorities may have signed host certificates with; all but SHA-1 if `nil`.
-        package var certificateSignatures: [String]?
-
-        package static let allCertificateSignatures = [
-            "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-            "rsa-sha2-512", "rsa-sha2-256",
-        ]
 
         package init(
             keyExchanges: [String]? = nil, hostKeys: [String]? = nil, ciphers: [String]? = nil,
-            macs: [String]? = nil, certificateSignatures: [String]? = nil
+            macs: [String]? = nil
         ) {
             self.keyExchanges = keyExchanges
             self.hostKeys = hostKeys
             self.ciphers = ciphers
             self.macs = macs
-            self.certificateSignatures = certificateSignatures
         }
     }
 

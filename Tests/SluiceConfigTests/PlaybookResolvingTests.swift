@@ -428,4 +428,39 @@ struct PlaybookResolvingTests {
                 "gw: ansible_su_exe is not used: '/opt/su'; su is what the host's PATH has",
             ])
     }
+
+    @Test("Hosts that libssh2 cannot reach go through ssh unless the play says otherwise")
+    func transports() throws {
+        func resolved(_ change: String? = nil) throws -> (
+            transports: [SSHSettings.Transport?], warnings: [String]
+        ) {
+            var hosts = PlaybookFixture.hosts(5)
+            for index in 1...3 { hosts[index].needsOpenSSH = "libssh2 cannot do it" }
+            hosts[2].passwords = ["-k", "ansible_password"]
+            hosts[4].passwords = ["-k"]
+            let text = change.map { PlaybookFixture.text($0) } ?? PlaybookFixture.text()
+            let resolved = try PlaybookFixture.resolve(
+                text, PlayInputs(hosts: hosts, release: "r1"))
+            return (
+                resolved.play.hosts.map(\.target.ssh?.transport),
+                resolved.warnings.map(\.message)
+            )
+        }
+        let reason = "gw-2, gw-3, gw-4: transport openssh: libssh2 cannot do it"
+        func unused(_ host: String, _ what: String) -> String {
+            "\(host): transport openssh: not used for the login: \(what); ssh logs in by itself: "
+                + "use keys or ssh-agent, or set SSH_ASKPASS"
+        }
+        for change in [nil, "transport: auto"] {
+            let chosen = try resolved(change)
+            #expect(chosen.transports == [nil, .openssh, .openssh, .openssh, nil])
+            #expect(chosen.warnings == [reason, unused("gw-3", "-k, ansible_password")])
+        }
+        let own = try resolved("transport: libssh2")
+        #expect(own.transports == [nil, nil, nil, nil, nil])
+        #expect(own.warnings == [])
+        let all = try resolved("transport: openssh")
+        #expect(all.transports.allSatisfy { $0 == .openssh })
+        #expect(all.warnings == [unused("gw-3", "-k, ansible_password"), unused("gw-5", "-k")])
+    }
 }

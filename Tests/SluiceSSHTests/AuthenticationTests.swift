@@ -411,6 +411,7 @@ extension LiveTests {
             return path
         }
 
+        /// By the way that a run takes: libssh2 for what it can do, else `ssh`.
         @Test(arguments: [
             ["ed25519"], ["ecdsa"], ["ecdsa", "-b", "384"], ["ecdsa", "-b", "521"],
             ["rsa", "-b", "2048"], ["rsa", "-b", "4096"],
@@ -420,28 +421,111 @@ extension LiveTests {
             let path = try await certified(kind, by: server)
             let witness =
                 "\(kind[0].uppercased())-CERT \(try await fingerprint(path + ".pub")) ID test-certificate"
+            func attempt(_ endpoint: SSHEndpoint, names source: String) async throws {
+                let (chosen, reason) = await endpoint.chosen()
+                if kind[0] == "ecdsa" {
+                    #expect(reason == nil)
+                } else {
+                    #expect(
+                        reason?.hasPrefix(
+                            "\(source) is a certificate of the type ssh-\(kind[0])-cert")
+                            == true, "\(reason ?? "libssh2")")
+                }
+                try await self.attempt(chosen)
+            }
             // Beside the key; named; and in the agent.
-            try await attempt(server.endpoint(keyFiles: [path]))
+            try await attempt(server.endpoint(keyFiles: [path]), names: path + "-cert.pub")
             #expect(count(witness, in: server) == 1, "\(server.log)")
-            try await tool(["mv", path + "-cert.pub", server.directory + "/elsewhere"])
+            let elsewhere = server.directory + "/elsewhere"
+            try await tool(["mv", path + "-cert.pub", elsewhere])
             var named = server.endpoint(keyFiles: [path])
-            named.certificateFiles = [server.directory + "/elsewhere"]
-            try await attempt(named)
+            named.certificateFiles = [elsewhere]
+            try await attempt(named, names: elsewhere)
             #expect(count(witness, in: server) == 2, "\(server.log)")
-            try await tool(["mv", server.directory + "/elsewhere", path + "-cert.pub"])
+            try await tool(["mv", elsewhere, path + "-cert.pub"])
             let agent = try await Agent(in: server.directory)
             try await agent.add(path)
             var held = server.endpoint(keyFiles: [], agent: agent.socket)
-            try await attempt(held)
+            try await attempt(held, names: "ssh-agent test-\(kind[0])")
             #expect(count(witness, in: server) == 3, "\(server.log)")
             // The agent signs for a certificate that only a file has.
             try await tool(["ssh-add", "-D"], environment: ["SSH_AUTH_SOCK": agent.socket])
-            try await tool(["mv", path + "-cert.pub", server.directory + "/elsewhere"])
+            try await tool(["mv", path + "-cert.pub", elsewhere])
             try await agent.add(path)
             try FileManager.default.removeItem(atPath: path)
-            held.certificateFiles = [server.directory + "/elsewhere"]
-            try await attempt(held)
+            held.certificateFiles = [elsewhere]
+            try await attempt(held, names: elsewhere)
             #expect(count(witness, in: server) == 4, "\(server.log)")
+        }
+
+        /// `transport: libssh2` in the play, and the certificate is what would let the user in.
+        @Test(arguments: ["ed25519", "rsa"])
+        func aCertificateThatLibssh2CannotUse(_ kind: String) async throws {
+            let server = try await SSHServer(trustsAuthority: true)
+            let path = try await certified([kind], by: server)
+            let failed = try await failure(server.endpoint(keyFiles: [path]))
+            #expect(failed.code == .authUnsupported, "\(failed)")
+            #expect(
+                failed.message.contains(
+                    "not possible with libssh2: \(path)-cert.pub (a certificate of the type"),
+                "\(failed)")
+            #expect(failed.remedy.contains("transport: openssh"), "\(failed)")
+            // Another key logs in all the same.
+            try await attempt(server.endpoint(keyFiles: [path, server.clientKey]))
+        }
+
+        /// What is not offered, and what no server takes, decides nothing.
+        @Test func certificatesThatDoNotDecide() async throws {
+            let server = try await SSHServer(trustsAuthority: true)
+            let path = try await certified(["rsa"], by: server)
+            let endpoint = server.endpoint(keyFiles: [path])
+            #expect(await endpoint.chosen().reason != nil)
+            var other = endpoint
+            other.publicKeyAuthentication = false
+            #expect(await other.chosen().reason == nil)
+            other = endpoint
+            other.preferredAuthentications = ["password"]
+            #expect(await other.chosen().reason == nil)
+            // One that was named stands in for those beside the keys, here without its key.
+            other = endpoint
+            try await SSHServer.key("rsa", at: server.directory + "/lost")
+            try await tool([
+                "ssh-keygen", "-q", "-s", server.directory + "/authority", "-I", "lost", "-n", "u",
+                server.directory + "/lost.pub",
+            ])
+            try FileManager.default.removeItem(atPath: server.directory + "/lost")
+            other.certificateFiles = [server.directory + "/lost-cert.pub"]
+            #expect(await other.chosen().reason == nil)
+            // The agent's keys that are not to be offered.
+            let agent = try await Agent(in: server.directory)
+            try await agent.add(path)
+            other = server.endpoint(agent: agent.socket)
+            #expect(await other.chosen().reason?.hasPrefix("ssh-agent test-rsa is") == true)
+            other.identitiesOnly = true
+            #expect(await other.chosen().reason == nil)
+            // One that has expired.
+            try await tool([
+                "ssh-keygen", "-q", "-s", server.directory + "/authority", "-I", "old", "-n", "u",
+                "-V", "20200101:20210101", path + ".pub",
+            ])
+            #expect(await endpoint.chosen().reason == nil)
+            let failed = try await failure(endpoint)
+            #expect(failed.code == .authRefused, "\(failed)")
+            #expect(failed.message.contains("has expired at 202"), "\(failed)")
+        }
+
+        /// `ssh` has nobody to ask, which is said before it is tried.
+        @Test func aProtectedKeyWithACertificateForSSH() async throws {
+            let server = try await SSHServer(trustsAuthority: true)
+            let path = try await certified(["rsa"], by: server)
+            try await tool([
+                "ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "sesame", "-f", path,
+            ])
+            let (chosen, reason) = await server.endpoint(keyFiles: [path]).chosen()
+            #expect(reason?.contains("load the key into ssh-agent") == true, "\(reason ?? "")")
+            let failed = try await failure(chosen)
+            #expect(failed.code == .authRefused, "\(failed)")
+            #expect(failed.remedy.contains("takes passwords and passphrases"), "\(failed)")
         }
 
         @Test func aProtectedKeyWithACertificate() async throws {
@@ -457,29 +541,43 @@ extension LiveTests {
             #expect(count("ECDSA-CERT", in: server) == 1)
         }
 
-        /// By way of the jump link's callbacks, which share the session's memory.
-        @Test func aCertificateThroughAJumpHost() async throws {
+        /// Of the host, and of the host on the way to it.
+        @Test(arguments: ["ecdsa", "ed25519", "rsa"])
+        func aCertificateThroughAJumpHost(_ kind: String) async throws {
             let jump = try await SSHServer()
-            for kind in ["ed25519", "rsa"] {
-                let server = try await SSHServer(trustsAuthority: true)
-                var endpoint = await server.endpoint(keyFiles: [try certified([kind], by: server)])
-                endpoint.jumps = [jump.endpoint()]
-                for _ in 0..<5 { try await attempt(endpoint) }
-                #expect(count("\(kind.uppercased())-CERT", in: server) == 5)
+            let server = try await SSHServer(trustsAuthority: true)
+            let path = try await certified([kind], by: server)
+            var endpoint = server.endpoint(keyFiles: [path])
+            endpoint.jumps = [jump.endpoint()]
+            let (chosen, reason) = await endpoint.chosen()
+            #expect((reason == nil) == (kind == "ecdsa"))
+            for _ in 0..<3 { try await attempt(chosen) }
+            #expect(count("\(kind.uppercased())-CERT", in: server) == 3)
+
+            var behind = jump.endpoint()
+            behind.jumps = [server.endpoint(keyFiles: [path])]
+            let (through, cause) = await behind.chosen()
+            #expect((cause == nil) == (kind == "ecdsa"))
+            if kind != "ecdsa" {
+                #expect(cause?.hasPrefix("jump host \(behind.jumps[0].login): \(path)-") == true)
             }
+            try await attempt(through)
+            #expect(count("\(kind.uppercased())-CERT", in: server) == 4)
         }
 
         // MARK: What is not possible
 
         /// Another host's certificate and another user's are no reason not to try the plain key.
-        @Test(arguments: ["ed25519", "rsa"])
+        @Test(arguments: ["ecdsa", "ed25519", "rsa"])
         func aCertificateForSomebodyElse(_ kind: String) async throws {
             let server = try await SSHServer(trustsAuthority: true)
             let path = try await certified([kind], by: server, principal: "somebody")
-            let failed = try await failure(server.endpoint(keyFiles: [path]))
+            let chosen = await server.endpoint(keyFiles: [path]).chosen()
+            #expect((chosen.reason == nil) == (kind == "ecdsa"))
+            let failed = try await failure(chosen.endpoint)
             #expect(failed.code == .authRefused, "\(failed)")
             try server.authorize(path + ".pub")
-            try await attempt(server.endpoint(keyFiles: [path]))
+            try await attempt(chosen.endpoint)
             #expect(count("ssh2: \(kind.uppercased()) SHA256", in: server) >= 1, "\(server.log)")
         }
 

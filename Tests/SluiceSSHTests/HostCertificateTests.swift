@@ -50,29 +50,26 @@ extension LiveTests {
             try server.write(lines.joined(separator: "\n") + "\n", to: "authorities")
         }
 
-        private func attempt(_ endpoint: SSHEndpoint) async throws {
-            let connection = SSHConnection(endpoint)
-            let result = try await connection.run("echo in", deadline: .generous)
-            await connection.close()
-            #expect(result.stdout == "in\n")
+        /// By the way that a run takes to a host that is known by an authority.
+        private func attempt(_ endpoint: SSHEndpoint, _ options: String...) async throws {
+            let reason = try #require(await LibSSH2Limits().reason(for: endpoint))
+            #expect(reason.contains("has a @cert-authority for it"), "\(reason)")
+            var chosen = endpoint.throughOpenSSH()
+            chosen.sshArguments = options.flatMap { ["-o", $0] } + chosen.sshArguments
+            try await logIn(chosen)
         }
 
-        /// Whether `ssh` itself lets the host pass with the same known hosts.
-        private func opensshTrusts(
-            _ server: SSHServer, _ file: String, _ more: String..., checking: String = "yes"
-        ) async -> Bool {
-            let options =
-                [
-                    "BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=\(checking)",
-                    "UserKnownHostsFile=\(file)", "GlobalKnownHostsFile=none",
-                    "UpdateHostKeys=no",
-                ] + more
-            return
-                (try? await tool(
-                    [
-                        "ssh", "-F", "none", "-p", "\(server.port)", "-i", server.clientKey,
-                    ] + options.flatMap { ["-o", $0] } + ["\(SSHServer.user)@127.0.0.1", "true"]))
-                != nil
+        private func logIn(_ endpoint: SSHEndpoint) async throws {
+            let connection = SSHConnection(endpoint)
+            let result: CommandResult
+            do {
+                result = try await connection.run("echo in", deadline: .generous)
+            } catch {
+                await connection.close()
+                throw error
+            }
+            await connection.close()
+            #expect(result.stdout == "in\n")
         }
 
         @Test(arguments: [
@@ -88,7 +85,7 @@ extension LiveTests {
             let file = try known(
                 server, "@cert-authority [127.0.0.1]:\(server.port) \(try authority.line)")
             try await attempt(server.endpoint(knownHosts: file))
-            #expect(await opensshTrusts(server, file))
+            #expect(server.log.contains("Accepted publickey"))
         }
 
         @Test(arguments: ["ed25519", "ecdsa"])
@@ -99,7 +96,7 @@ extension LiveTests {
             // A name without a port vouches for other ports too.
             let file = try known(server, "@cert-authority 127.0.0.* \(try authority.line)")
             try await attempt(server.endpoint(knownHosts: file))
-            #expect(await opensshTrusts(server, file))
+            #expect(server.log.contains("Accepted publickey"))
         }
 
         /// Where it stands alone in HostKeyAlgorithms, and where it is excluded there.
@@ -108,45 +105,53 @@ extension LiveTests {
             let server = try await server(authority)
             var endpoint = server.endpoint(
                 knownHosts: try known(server, "@cert-authority * \(try authority.line)"))
-            endpoint.algorithms.hostKeys = ["ssh-ed25519-cert-v01@openssh.com"]
-            try await attempt(endpoint)
-            endpoint.algorithms.hostKeys = ["ssh-ed25519"]
-            let error = try await sshError { try await attempt(endpoint) }
-            #expect(error.code == .hostKeyUnknown)
-            #expect(error.message.contains("HostKeyAlgorithms allows no certificate"), "\(error)")
-            endpoint.algorithms = .init(
-                hostKeys: ["ssh-ed25519-cert-v01@openssh.com"],
-                certificateSignatures: ["ecdsa-sha2-nistp256", "rsa-sha2-512"])
-            let limited = try await sshError { try await attempt(endpoint) }
-            #expect(
-                limited.message.contains(
-                    "node-7 is signed with ssh-ed25519, which CASignatureAlgorithms does not allow"),
-                "\(limited)")
-            #expect(
-                await !opensshTrusts(
-                    server, endpoint.knownHostsFiles[0],
-                    "CASignatureAlgorithms=ecdsa-sha2-nistp256,rsa-sha2-512"))
-            endpoint.algorithms.certificateSignatures = ["ssh-ed25519"]
-            try await attempt(endpoint)
-        }
-
-        /// As hardened servers have them: the certificate is asked for with each exchange.
-        @Test(arguments: [
-            "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
-            "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256", "diffie-hellman-group16-sha512",
-            "diffie-hellman-group18-sha512", "diffie-hellman-group-exchange-sha256",
-        ])
-        func keyExchanges(_ name: String) async throws {
-            let authority = try await Authority()
-            let server = try await SSHServer(options: ["KexAlgorithms \(name)"]) { directory in
-                await ["HostCertificate " + (try authority.sign(directory + "/host_ed25519"))]
+            let certificates = "HostKeyAlgorithms=ssh-ed25519-cert-v01@openssh.com"
+            try await attempt(endpoint, certificates)
+            let plain = try await sshError {
+                try await attempt(endpoint, "HostKeyAlgorithms=ssh-ed25519")
             }
-            try await attempt(
-                server.endpoint(
-                    knownHosts: try known(server, "@cert-authority * \(try authority.line)")))
+            #expect(plain.code == .hostKeyUnknown)
+            let limited = try await sshError {
+                try await attempt(
+                    endpoint, certificates,
+                    "CASignatureAlgorithms=ecdsa-sha2-nistp256,rsa-sha2-512")
+            }
+            #expect(limited.code == .hostKeyUnknown)
+            #expect(limited.message.contains("the host's certificate is not trusted"), "\(limited)")
+            #expect(limited.remedy.contains("CASignatureAlgorithms"), "\(limited)")
+            try await attempt(endpoint, certificates, "CASignatureAlgorithms=ssh-ed25519")
+            // What the configuration leaves of libssh2's names.
+            endpoint.knownHostsFiles = [server.knownHosts]
+            #expect(await endpoint.chosen().reason == nil)
+            endpoint.algorithms.hostKeys = []
+            #expect(
+                await endpoint.chosen().reason
+                    == "HostKeyAlgorithms allows nothing that libssh2 can do")
         }
 
-        /// Whoever is in between shows the type of key that is not on file.
+        /// `transport: libssh2` in the play: the host is not trusted, and the way out is named.
+        @Test func withLibssh2Itself() async throws {
+            let authority = try await Authority()
+            let server = try await server(authority)
+            let file = try known(server, "# a note", "@cert-authority * \(try authority.line)")
+            var endpoint = server.endpoint(knownHosts: file)
+            for checking in [SSHEndpoint.HostKeyChecking.yes, .ask, .acceptNew] {
+                endpoint.hostKeyChecking = checking
+                let error = try await sshError { try await logIn(endpoint) }
+                #expect(error.code == .hostKeyUnknown)
+                #expect(
+                    error.message.contains("by the authority at \(file):2 alone"), "\(error)")
+                #expect(error.message.contains("libssh2 cannot check a host certificate"))
+                #expect(error.remedy.contains("transport: openssh"), "\(error)")
+            }
+            endpoint.algorithms.hostKeys = []
+            let none = try await sshError { try await logIn(endpoint) }
+            #expect(none.message.contains("HostKeyAlgorithms allows nothing"), "\(none)")
+            #expect(none.remedy.contains("transport: openssh"), "\(none)")
+        }
+
+        /// Whoever is in between shows the type of key that is not on file. By both ways: a plain key
+        /// of the host's is on file, so libssh2 is used.
         @Test(arguments: [false, true])
         func aKeyOfAnotherTypeIsNotNew(hasAuthority: Bool) async throws {
             let authority = try await Authority()
@@ -162,16 +167,22 @@ extension LiveTests {
                     : known(server, line)
                 var endpoint = server.endpoint(knownHosts: file)
                 endpoint.hostKeyChecking = checking
-                let error = try await sshError { try await attempt(endpoint) }
+                #expect(await endpoint.chosen().reason == nil)
+                let error = try await sshError { try await logIn(endpoint) }
                 #expect(error.code == .hostKeyChanged, "\(checking): \(error)")
                 #expect(error.message.contains("\(file):1"), "\(error)")
-                #expect(await !opensshTrusts(server, file, checking: checking.rawValue))
+                #expect(
+                    error.remedy.contains("certificate of the authority at") == hasAuthority,
+                    "\(error)")
+                await #expect(throws: SSHError.self) {
+                    try await logIn(endpoint.throughOpenSSH())
+                }
             }
             // `no` lets it pass with a key, and sends no password.
             let file = try known(server, line)
             var endpoint = server.endpoint(knownHosts: file)
             endpoint.hostKeyChecking = .no
-            try await attempt(endpoint)
+            try await logIn(endpoint)
             #expect(try String(contentsOfFile: file, encoding: .utf8) == line + "\n")
             let policy = try HostKeyPolicy(endpoint: endpoint)
             let key = try #require(
@@ -189,52 +200,50 @@ extension LiveTests {
         }
 
         @Test(arguments: [
+            Bad(options: ["-n", "web1,web2"], reason: "name is not a listed principal"),
+            Bad(options: ["-n", "127.0.0.1", "-V", "20200101:20210101"], reason: "expired"),
+            Bad(options: ["-n", "127.0.0.1", "-V", "+4w:+8w"], reason: "not yet valid"),
             Bad(
-                options: ["-n", "web1,web2"], reason: "node-7 is for web1, web2, not for 127.0.0.1"),
-            Bad(
-                options: ["-n", "127.0.0.1", "-V", "20200101:20210101"],
-                reason: "has expired at 202"),
-            Bad(options: ["-n", "127.0.0.1", "-V", "+4w:+8w"], reason: "is not valid before 20"),
+                options: ["-n", "127.0.0.1", "-O", "critical:colour=red"],
+                reason: "verification failed"),
         ])
         func certificatesThatAreNoGood(_ bad: Bad) async throws {
             let authority = try await Authority()
             let server = try await server(authority, bad.options)
             let file = try known(server, "@cert-authority * \(try authority.line)")
             var endpoint = server.endpoint(knownHosts: file)
-            // A key that an authority is to vouch for is not just taken.
-            for checking in [SSHEndpoint.HostKeyChecking.yes, .ask, .acceptNew] {
+            for checking in [SSHEndpoint.HostKeyChecking.yes, .ask] {
                 endpoint.hostKeyChecking = checking
                 let error = try await sshError { try await attempt(endpoint) }
                 #expect(error.code == .hostKeyUnknown)
                 #expect(error.message.contains(bad.reason), "\(error)")
-                #expect(error.message.contains("\(file):1"), "\(error)")
             }
-            #expect(await !opensshTrusts(server, file))
-            // The host's own key counts still.
+            #expect(!server.log.contains("Accepted"), "\(server.log)")
+            // The host's own key counts still, and libssh2 can check that.
             let own = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
             let both = try known(server, "@cert-authority * \(try authority.line)", own)
-            try await attempt(server.endpoint(knownHosts: both))
-            #expect(await opensshTrusts(server, both))
+            endpoint = server.endpoint(knownHosts: both)
+            #expect(await endpoint.chosen().reason == nil)
+            try await logIn(endpoint)
+            try await logIn(endpoint.throughOpenSSH())
+            // As `ssh` does, it takes the plain key of a host that has no other key.
+            endpoint = server.endpoint(
+                knownHosts: try known(server, "@cert-authority * \(try authority.line)"))
+            endpoint.hostKeyChecking = .acceptNew
+            try await attempt(endpoint)
+            #expect(try String(contentsOfFile: file, encoding: .utf8).contains("[127.0.0.1]:"))
         }
 
         @Test func anotherAuthorityAndNoCertificate() async throws {
             let (authority, other) = await (try Authority(), try Authority())
-            let server = try await server(authority)
-            let file = try known(server, "@cert-authority * \(try other.line)")
-            let error = try await sshError {
-                try await attempt(server.endpoint(knownHosts: file))
+            for server in [try await server(authority), try await SSHServer()] {
+                let file = try known(server, "@cert-authority * \(try other.line)")
+                let error = try await sshError {
+                    try await attempt(server.endpoint(knownHosts: file))
+                }
+                #expect(error.code == .hostKeyUnknown)
+                #expect(!server.log.contains("Accepted"), "\(server.log)")
             }
-            #expect(error.code == .hostKeyUnknown)
-            #expect(error.message.contains("is of another authority"), "\(error)")
-            #expect(await !opensshTrusts(server, file))
-            let bare = try await SSHServer()
-            let none = try await sshError {
-                try await attempt(
-                    bare.endpoint(
-                        knownHosts: try known(bare, "@cert-authority * \(try other.line)"))
-                )
-            }
-            #expect(none.message.contains("the host has no certificate"), "\(none)")
         }
 
         /// By its authority or by its key, whatever else is known of the host.
@@ -247,24 +256,28 @@ extension LiveTests {
             let key = try String(
                 contentsOfFile: server.directory + "/host_ed25519.pub", encoding: .utf8)
             let revoked = "@revoked * \(itself ? key : try authority.line)"
-            for checking in [SSHEndpoint.HostKeyChecking.yes, .ask, .acceptNew, .no] {
+            for checking in [SSHEndpoint.HostKeyChecking.yes, .ask, .acceptNew] {
                 for knowsKey in [false, true] {
                     let lines = (knowsAuthority ? [line] : []) + (knowsKey ? [own] : []) + [revoked]
                     let file = try known(server, lines.joined(separator: "\n"))
                     var endpoint = server.endpoint(knownHosts: file)
                     endpoint.hostKeyChecking = checking
-                    let error = try await sshError { try await attempt(endpoint) }
+                    let chosen = await endpoint.chosen()
+                    #expect(chosen.reason?.contains("\(file):") == true, "\(lines)")
+                    let error = try await sshError { try await logIn(chosen.endpoint) }
                     #expect(error.code == .hostKeyRevoked, "\(checking), \(lines): \(error)")
-                    #expect(error.message.contains("revoked at \(file):"), "\(error)")
-                    // `no` lets a revoked key pass in ssh.
-                    if checking != .no {
-                        #expect(await !opensshTrusts(server, file, checking: checking.rawValue))
-                    }
                 }
             }
+            // `no` lets a revoked key pass in `ssh`; libssh2 is used, which does not.
+            var endpoint = server.endpoint(knownHosts: try known(server, own, revoked))
+            endpoint.hostKeyChecking = .no
+            #expect(await endpoint.chosen().reason == nil)
+            guard itself else { return }
+            let error = try await sshError { try await logIn(endpoint) }
+            #expect(error.code == .hostKeyRevoked, "\(error)")
         }
 
-        /// The question is the same on each way.
+        /// Of a jump host, too; the host behind it is then reached through `ssh` as well.
         @Test func throughAJumpHostAndAProxyCommand() async throws {
             let authority = try await Authority()
             let (jump, server) = await (try server(authority), try server(authority))
@@ -272,97 +285,59 @@ extension LiveTests {
             var endpoint = server.endpoint(knownHosts: file)
             endpoint.jumps = [jump.endpoint(knownHosts: file)]
             try await attempt(endpoint)
+            endpoint = server.endpoint()
+            endpoint.jumps = [jump.endpoint(knownHosts: file)]
+            endpoint.jumps[0].name = "bastion"
+            let (chosen, reason) = await endpoint.chosen()
+            #expect(
+                reason
+                    == "jump host bastion: \(file):1 has a @cert-authority for it, which libssh2 "
+                    + "cannot check")
+            try await logIn(chosen)
             endpoint = server.endpoint(knownHosts: file)
-            HostCertificateRequest.forget(endpoint)
             endpoint.proxyCommand = WayTests.proxy(server.port)
             try await attempt(endpoint)
-            #expect(server.log.components(separatedBy: "Accepted publickey").count == 3)
+            #expect(server.log.components(separatedBy: "Accepted publickey").count == 1 + 3)
+            #expect(jump.log.components(separatedBy: "Accepted publickey").count == 1 + 2)
         }
 
-        /// It is asked once, and once more when it has another key.
-        @Test func itIsRemembered() async throws {
+        /// What decides is what is on file of this host alone.
+        @Test func theChoice() async throws {
             let authority = try await Authority()
-            let (first, second) = await (try server(authority), try server(authority))
-            let file = try known(first, "@cert-authority * \(try authority.line)")
-            var endpoint = first.endpoint(knownHosts: file)
-            for _ in 0..<3 { try await attempt(endpoint) }
-            #expect(first.log.components(separatedBy: "Connection from").count == 1 + 4)
-            // The same name leads to another machine now.
-            endpoint.proxyCommand = WayTests.proxy(second.port)
-            try FileManager.default.removeItem(atPath: second.authorizedKeys)
-            try FileManager.default.copyItem(
-                atPath: first.authorizedKeys, toPath: second.authorizedKeys)
-            try await attempt(endpoint)
-            #expect(second.log.components(separatedBy: "Accepted publickey").count == 2)
-        }
-
-        /// Somebody in between shows the host's certificate, and has not the host's key.
-        @Test func aCertificateIsNoProofOfTheKey() async throws {
-            let authority = try await Authority()
-            let (host, impostor) = await (try server(authority), try await SSHServer())
-            let file = try known(host, "@cert-authority * \(try authority.line)")
-            try FileManager.default.removeItem(atPath: impostor.authorizedKeys)
-            try FileManager.default.copyItem(
-                atPath: host.authorizedKeys, toPath: impostor.authorizedKeys)
-            let script = try host.write(
-                """
-                if mkdir \(host.directory)/asked; then \(WayTests.proxy(host.port))
-                else \(WayTests.proxy(impostor.port)); fi
-                """, to: "between")
-            var endpoint = host.endpoint(knownHosts: file)
-            endpoint.proxyCommand = "sh \(script)"
-            let error = try await sshError { try await attempt(endpoint) }
-            #expect(error.code == .hostKeyUnknown)
-            #expect(error.message.contains("certificate is for another key"), "\(error)")
-            #expect(!impostor.log.contains("Accepted"), "\(impostor.log)")
-        }
-
-        /// What no server shows.
-        @Test func judgement() async throws {
-            let authority = try await Authority()
-            let key = authority.directory + "/host"
-            try await SSHServer.key("ed25519", at: key)
-            let file = authority.directory + "/known"
-            try "@cert-authority * \(try authority.line)".write(
-                toFile: file, atomically: true, encoding: .utf8)
-            let policy = try HostKeyPolicy(
-                endpoint: SSHEndpoint(host: "Web1", user: "u", knownHostsFiles: [file]))
-            func judge(_ blob: [UInt8], now: UInt64 = 1_700_000_000) -> String {
-                switch policy.judge(blob, now: now) {
-                case .notAsked: return "not asked"
-                case .none(let reason): return reason
-                case .revoked(let shown, _): return shown
-                case .good(let key, _): return key.type
-                }
+            let directory = authority.directory
+            try await SSHServer.key("ed25519", at: directory + "/plain")
+            try await SSHServer.key("rsa", at: directory + "/rsa")
+            func line(_ key: String) throws -> String {
+                try String(contentsOfFile: "\(directory)/\(key).pub", encoding: .utf8)
+                    .trimmingCharacters(in: .newlines)
             }
-            func blob(_ options: [String]) async throws -> [UInt8] {
-                try await #require(PublicKey(publicKeyFile: try authority.sign(key, options))).blob
+            func reason(_ lines: String..., host: String = "web1", port: Int = 22) async throws
+                -> String
+            {
+                let file = directory + "/known"
+                try lines.joined(separator: "\n").write(
+                    toFile: file, atomically: true, encoding: .utf8)
+                var endpoint = SSHEndpoint(
+                    host: host, port: port, user: "u", keyFiles: [], useAgent: false,
+                    knownHostsFiles: [directory + "/missing", file])
+                endpoint.globalKnownHostsFiles = []
+                return await endpoint.chosen().reason ?? "libssh2"
             }
-            let good = try await blob(["-n", "web1", "-V", "20230101:20240101"])
-            #expect(judge(good) == "ssh-ed25519")
-            #expect(judge(try await blob([])) == "ssh-ed25519", "for all hosts")
-            #expect(judge([]) == "the host's certificate cannot be read")
-            #expect(judge(good, now: 0).contains("is not valid before 202"))
-            #expect(judge(good, now: 1_800_000_000).contains("has expired"))
-            // One bit of each byte: what is read of it is what was signed, or nothing.
-            for index in good.indices {
-                var forged = good
-                forged[index] ^= 1
-                #expect(judge(forged) != "ssh-ed25519", "byte \(index)")
-                #expect(judge(Array(good[..<index])) != "ssh-ed25519", "\(index) bytes")
-            }
-            try await tool([
-                "ssh-keygen", "-q", "-s", authority.directory + "/ca", "-I", "node-7", "-n", "web1",
-                key + ".pub",
-            ])
-            let user = try #require(PublicKey(publicKeyFile: key + "-cert.pub")).blob
-            #expect(judge(user).contains("is one for users"))
-            try await tool([
-                "ssh-keygen", "-q", "-s", authority.directory + "/ca", "-I", "node-7", "-h", "-n",
-                "web1", "-O", "critical:colour=red", key + ".pub",
-            ])
-            let critical = try #require(PublicKey(publicKeyFile: key + "-cert.pub")).blob
-            #expect(judge(critical).contains("has critical options"))
+            let all = "@cert-authority * \(try line("ca"))"
+            #expect(try await reason(all).hasPrefix("\(directory)/known:1 has a @cert-authority"))
+            #expect(try await reason("@cert-authority *.example \(try line("ca"))") == "libssh2")
+            #expect(try await reason(all, "web1 \(try line("plain"))") == "libssh2")
+            #expect(try await reason(all, "web2 \(try line("plain"))") != "libssh2")
+            // A key for the name without the port would do as well.
+            #expect(
+                try await reason(all, "web1 \(try line("plain"))", port: 2222) == "libssh2")
+            // libssh2 cannot check this one.
+            #expect(try await reason(all, "web1 \(try line("rsa"))") != "libssh2")
+            #expect(try await reason("web1 \(try line("plain"))") == "libssh2")
+            #expect(
+                try await reason("web1 \(try line("plain"))", "@revoked * \(try line("rsa"))")
+                    .contains("/known:2 has a @revoked key"))
+            #expect(try await reason("@revoked db* \(try line("rsa"))") == "libssh2")
         }
     }
 }

@@ -154,23 +154,6 @@ extension LiveTests {
             #expect(error.remedy.contains("run it by hand: sh -c"))
         }
 
-        /// Where a host is asked for its certificate, which comes first.
-        @Test func aProxyCommandBeforeACertificate() async throws {
-            var endpoint = server.endpoint()
-            let key = try String(
-                contentsOfFile: server.directory + "/host_ed25519.pub", encoding: .utf8)
-            endpoint.knownHostsFiles = [
-                try server.write("@cert-authority * " + key, to: "authority")
-            ]
-            endpoint.connectTimeout = .seconds(2)
-            endpoint.proxyCommand = "sh -c 'echo slow >&2; exec sleep \(uniqueNap())'"
-            let hung = try await failure(endpoint)
-            #expect(hung.message.contains("in time; it said: slow"), "\(hung)")
-            endpoint.proxyCommand = "sh -c 'echo shut >&2; exit 3'"
-            let failed = try await failure(endpoint)
-            #expect(failed.message.contains("status 3: shut"), "\(failed)")
-        }
-
         /// Where the user's configuration asks for signs of life, which come after the login.
         @Test func aHangingProxyCommandWithSignsOfLife() async throws {
             var endpoint = server.endpoint()

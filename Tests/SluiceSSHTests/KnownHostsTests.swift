@@ -49,6 +49,16 @@ import Testing
         let old = Self.text(Self.two)
         #expect(verdict("# c\n\nweb.example.com \(old)") == "changed at [3]")
         #expect(verdict("web.example.com \(Self.text(Self.ecdsa))") == "changed at [1]")
+        // Names that are written out and patterns, in the file's order, each line once.
+        #expect(
+            verdict(
+                """
+                web.example.com \(old)
+                *.example.com \(old)
+                other \(old)
+                web.example.com,web.example.com,[web.example.com]:22 \(old)
+                *.example.com,web.* \(old)
+                """) == "changed at [1, 2, 4, 5]")
         // One of several known keys is enough.
         #expect(
             verdict("web.example.com \(old)\nweb.example.com \(Self.text(Self.one))") == "trusted")

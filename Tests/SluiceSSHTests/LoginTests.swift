@@ -243,8 +243,25 @@ extension LiveTests {
             let server = try await SSHServer(hostKeys: ["rsa"])
             let failure = try await error(server.endpoint())
             #expect(failure.code == .handshake)
-            #expect(failure.message.contains("rsa-sha2-512"), "\(failure)")
-            #expect(failure.remedy.contains("ed25519"))
+            #expect(failure.message.contains("no type of host key in common"), "\(failure)")
+            #expect(failure.message.contains("libssh2 can use the host keys ssh-ed25519, "))
+            #expect(failure.remedy.contains("give the host an ed25519 key"), "\(failure)")
+            #expect(failure.remedy.contains("transport: openssh"), "\(failure)")
+        }
+
+        /// As far as libssh2 tells what is missing.
+        @Test(arguments: [
+            ("Ciphers aes256-gcm@openssh.com", "no cipher in common; libssh2 can use aes"),
+            ("MACs hmac-sha2-512-etm@openssh.com", "no MAC in common; libssh2 can use hmac-"),
+            ("KexAlgorithms sntrup761x25519-sha512@openssh.com", "or no key exchange"),
+        ])
+        func nothingInCommon(_ option: String, _ words: String) async throws {
+            let server = try await SSHServer(options: [option])
+            let failure = try await error(server.endpoint())
+            #expect(failure.code == .handshake)
+            #expect(failure.message.contains(words), "\(failure)")
+            let word = option.split(separator: " ")[0]
+            if word != "KexAlgorithms" { #expect(failure.remedy.contains("(\(word))")) }
         }
 
         // MARK: Transport

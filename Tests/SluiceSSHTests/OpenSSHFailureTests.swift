@@ -50,6 +50,27 @@ import Testing
         #expect(changed.remedy.hasSuffix("ssh-keygen -f \"/k\" -R \"[web1]:2200\""))
     }
 
+    @Test func aCertificateThatIsNoGood() {
+        let failed = "Host key verification failed."
+        let expired = error("Certificate invalid: expired", failed)
+        #expect(expired.code == .hostKeyUnknown)
+        #expect(
+            expired.message
+                == "deploy@web1:2200: the host's certificate is not valid; ssh: "
+                + "'Certificate invalid: expired'")
+        let signed = error("Certificate signed with disallowed algorithm", failed)
+        #expect(signed.code == .hostKeyUnknown && signed.remedy.contains("CASignatureAlgorithms"))
+        let revoked = error(
+            "ED25519-CERT host key for web1 was revoked and you have requested strict checking.",
+            failed)
+        #expect(revoked.code == .hostKeyRevoked)
+        // The plain key was good, and something else went wrong.
+        let later = error(
+            "Certificate invalid: expired", "deploy@web1: Permission denied (publickey).")
+        #expect(later.code == .authRefused)
+        #expect(error("No ED25519 host key is known for web1", failed).code == .hostKeyUnknown)
+    }
+
     @Test func aJumpHostThatFailsIsNotTheHost() {
         let port = error(
             "ssh: connect to host bastion port 1: Connection refused", broken[0], broken[1])

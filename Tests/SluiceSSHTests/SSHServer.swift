@@ -126,19 +126,11 @@ final class SSHServer {
         host: String = "127.0.0.1", alias: String? = nil, user: String = SSHServer.user,
         throughOpenSSH: Bool = SSHServer.usesOpenSSH
     ) -> SSHEndpoint {
-        var endpoint = SSHEndpoint(
+        let endpoint = SSHEndpoint(
             host: host, port: port, user: user, keyFiles: keyFiles ?? [clientKey],
             useAgent: agent != nil, agentSocket: agent,
             knownHostsFiles: [knownHosts ?? self.knownHosts], hostKeyAlias: alias)
-        guard throughOpenSSH else { return endpoint }
-        endpoint.transport = .openssh
-        endpoint.sshArguments =
-            ([
-                "Port=\(port)", "User=\(user)", "IdentitiesOnly=yes",
-                "IdentityAgent=\(agent ?? "none")", "GlobalKnownHostsFile=/dev/null",
-                "UserKnownHostsFile=\(knownHosts ?? self.knownHosts)",
-            ] + endpoint.keyFiles.map { "IdentityFile=\($0)" }).flatMap { ["-o", $0] }
-        return endpoint
+        return throughOpenSSH ? endpoint.throughOpenSSH() : endpoint
     }
 
     /// The same tests run once more through the system's `ssh`.
@@ -171,6 +163,47 @@ final class SSHServer {
             throw FixtureError(description: "no temporary directory")
         }
         return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}
+
+extension SSHEndpoint {
+    /// The same for `ssh`, in words of its command line, without the files of whoever runs the tests.
+    ///
+    /// - Parameter more: options of `ssh` that an endpoint does not have.
+    func throughOpenSSH(_ more: String...) -> SSHEndpoint {
+        var endpoint = self
+        endpoint.transport = .openssh
+        endpoint.jumps = []
+        let hasAgent = useAgent && agentSocket != nil
+        var options = [
+            "Port=\(port)", "User=\(user)",
+            "IdentitiesOnly=\(hasAgent && !identitiesOnly ? "no" : "yes")",
+            "IdentityAgent=\(hasAgent ? agentSocket ?? "none" : "none")",
+            "GlobalKnownHostsFile=/dev/null", "UpdateHostKeys=no",
+            "UserKnownHostsFile=\(knownHostsFiles.joined(separator: " "))",
+            "StrictHostKeyChecking=\(hostKeyChecking.rawValue)",
+        ]
+        options += (keyFiles.isEmpty ? ["none"] : keyFiles).map { "IdentityFile=\($0)" }
+        options += certificateFiles.map { "CertificateFile=\($0)" }
+        if let hostKeyAlias { options.append("HostKeyAlias=\(hostKeyAlias)") }
+        if let names = algorithms.hostKeys {
+            options.append("HostKeyAlgorithms=\(names.joined(separator: ","))")
+        }
+        precondition(jumps.count <= 1, "quotes within quotes")
+        var proxy = proxyCommand
+        if let jump = jumps.first {
+            let words = ["ssh"] + jump.throughOpenSSH().sshArguments + ["-W", "\(host):\(port)"]
+            proxy = (words + [jump.host]).map { "'\($0)'" }.joined(separator: " ")
+        }
+        if let proxy { options.append("ProxyCommand=\(proxy)") }
+        endpoint.sshArguments = ["-F", "none"] + (more + options).flatMap { ["-o", $0] }
+        return endpoint
+    }
+
+    /// As a run takes it: through `ssh` where libssh2 is known not to be enough, and why.
+    func chosen() async -> (endpoint: SSHEndpoint, reason: String?) {
+        let reason = await LibSSH2Limits().reason(for: self)
+        return (reason == nil ? self : throughOpenSSH(), reason)
     }
 }
 

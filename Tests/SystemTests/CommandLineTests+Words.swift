@@ -123,4 +123,40 @@ extension UnmeasuredTests.CommandLineTests {
             expect(outcome, 65, "failed with status 4: a / the safe is [1mshut")
         }
     }
+
+    /// A host that is known by an authority alone, and one that is not.
+    @Test func whatSSHIsNeededForIsSaidInThePlan() async throws {
+        let options = "ansible_ssh_common_args='-o UserKnownHostsFile=KNOWN'"
+        let hosts = "gw1 \(options) ansible_password=hunter2\ngw2\n"
+        try await withWorkspace(Workspace(inventory: hosts)) { space in
+            let known = try space.write(
+                "@cert-authority gw1 ssh-ed25519 "
+                    + "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n",
+                to: "known")
+            try space.write(
+                "[gateway]\n" + hosts.replacingOccurrences(of: "KNOWN", with: known),
+                to: "hosts.ini")
+            func plan() async throws -> (OfflinePlan, [String?]) {
+                let plan = try await space.plan()
+                return (plan, try ["gw1", "gw2"].map { try plan.target($0).ssh?.transport })
+            }
+            let reason =
+                "gw1: transport openssh: \(known):1 has a @cert-authority for it, which libssh2 "
+                + "cannot check"
+            let (chosen, transports) = try await plan()
+            #expect(transports == ["openssh", nil])
+            #expect(chosen.warnings.contains("warning: \(reason)"), "\(chosen.warnings)")
+            #expect(
+                chosen.warnings.contains {
+                    $0.contains("gw1: transport openssh: not used for the login: ansible_password;")
+                }, "\(chosen.warnings)")
+            let text = try await space.run(
+                ["plan", "--offline", "-i", space.inventory, space.playbook])
+            #expect(text.flatOutput.contains("gw1: transport openssh: "), "\(text)")
+            try space.write(Workspace.play(more: "transport: libssh2"), to: "playbook.yml")
+            let (own, none) = try await plan()
+            #expect(none == [nil, nil])
+            #expect(own.warnings.filter { $0.contains("transport") } == [])
+        }
+    }
 }

@@ -52,7 +52,28 @@ extension SystemTests {
                 for word in ["exec /bin/sh", "-W \(fleet.nodes[0].address)", "-O exit"] {
                     #expect(text.contains(word), "\(word) in \(text)")
                 }
+                try await chosenByItself(fleet, witness: program, calls)
             }
+        }
+
+        /// Where the known hosts have what libssh2 cannot check, and the play leaves the choice open.
+        private nonisolated func chosenByItself(
+            _ fleet: Fleet, witness: String, _ calls: String
+        ) async throws {
+            try FileManager.default.removeItem(atPath: calls)
+            let revoked =
+                "@revoked * ssh-ed25519 "
+                + "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n"
+            let known = try String(contentsOfFile: fleet.knownHosts, encoding: .utf8)
+            try (revoked + known).write(
+                toFile: fleet.knownHosts, atomically: true, encoding: .utf8)
+            try fleet.prepare(artifact: try await fleet.release("v3"))
+            let plan = try await fleet.plan("v3", "-e", "ansible_ssh_executable=\(witness)")
+            #expect(plan.status == 0, "\(plan)")
+            let names = fleet.nodes.map(\.name).joined(separator: ", ")
+            let reason = "\(names): transport openssh: \(fleet.knownHosts):1 has a @revoked key"
+            #expect(plan.flatOutput.contains(reason), "\(plan)")
+            #expect(FileManager.default.fileExists(atPath: calls))
         }
 
         /// Everything about the way to the hosts stands in ssh's own configuration; the first host is

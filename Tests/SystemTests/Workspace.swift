@@ -93,7 +93,10 @@ struct OfflinePlan: Decodable {
         var become: Become?
     }
     struct Become: Decodable, Equatable { var method, user: String }
-    struct SSH: Decodable { var keyFiles: [String]? }
+    struct SSH: Decodable {
+        var keyFiles: [String]?
+        var transport: String?
+    }
     struct Release: Decodable {
         var id: String
         var sha256: String

@@ -8,11 +8,20 @@ package struct PlayHost: Sendable, Hashable {
     package var variables: [String: Value]
     /// How it is reached; `become` is what a flag says.
     package var connection: HostTarget
+    /// Why libssh2 cannot reach it, as far as that is known before a connection is made.
+    package var needsOpenSSH: String?
+    /// What was given for its login and `ssh` has no use for: names of variables and options.
+    package var passwords: [String]
 
-    package init(name: String, variables: [String: Value] = [:], connection: HostTarget) {
+    package init(
+        name: String, variables: [String: Value] = [:], connection: HostTarget,
+        needsOpenSSH: String? = nil, passwords: [String] = []
+    ) {
         self.name = name
         self.variables = variables
         self.connection = connection
+        self.needsOpenSSH = needsOpenSSH
+        self.passwords = passwords
     }
 }
 

@@ -22,16 +22,18 @@ extension PlayTemplate {
         let pattern = pattern(inputs, &tally)
 
         var rendered: [PlaySection] = []
-        var escalations: [Become?] = []
+        var targets: [HostTarget] = []
         var notes = HostNotes()
         for host in all {
             var problems: [ConfigurationProblem] = []
             let variables = variables(for: host, inputs, artifact: fileName)
             let section = render(variables, source: source, pattern, problems: &problems)
             var escalation = PlayEscalation(of: host, section, variables)
-            escalations.append(escalation.become())
+            let become = escalation.become()
+            let transport = PlayTransport(of: host, section)
+            targets.append(Self.target(of: host, become, transport.transport))
             problems += escalation.problems
-            for note in escalation.notes { notes.add(note, of: host.name) }
+            for note in escalation.notes + transport.notes { notes.add(note, of: host.name) }
             var check = SchemaCheck()
             check.check(play: section.node)
             let checks = PlayChecks.run(on: section)
@@ -47,9 +49,7 @@ extension PlayTemplate {
         if let error = tally.error(of: all.count) { throw error }
 
         do {
-            let play = try play(
-                rendered, zip(all, escalations).map(Self.target(of:_:)), inputs,
-                pattern: pattern ?? "")
+            let play = try play(rendered, targets, inputs, pattern: pattern ?? "")
             return ResolvedPlay(
                 play: play,
                 warnings: warnings.sorted { ($0.description) < ($1.description) })
@@ -112,9 +112,15 @@ extension PlayTemplate {
         return SourceNode(.mapping(entries), at: node.location)
     }
 
-    private static func target(of host: PlayHost, _ become: Become?) -> HostTarget {
+    private static func target(
+        of host: PlayHost, _ become: Become?, _ transport: SSHSettings.Transport?
+    ) -> HostTarget {
         var target = host.connection
         target.become = become
+        if let transport {
+            target.ssh = target.ssh ?? SSHSettings()
+            target.ssh?.transport = transport
+        }
         return target
     }
 
@@ -192,11 +198,6 @@ extension PlaySection {
         let service = try service()
         var target = target
         target.serviceAddress = target.serviceAddress ?? service.address
-        let transport: SSHSettings.Transport = try word("transport")
-        if transport != .libssh2 {
-            target.ssh = target.ssh ?? SSHSettings()
-            target.ssh?.transport = transport
-        }
         return HostSpec(
             target: target, service: service, artifact: try artifact(),
             healthChecks: try healthChecks(), drain: try drain(), stop: try stop(),

@@ -102,10 +102,11 @@ enum PlaybookSchema {
             "`restore`: bring the host back into service on the release that it had. `halt`:"
                 + " leave it as it is for a person to look at. Then the rollout stops."),
         SchemaKey(
-            "transport", .choice(SSHSettings.Transport.allCases.map(\.rawValue)),
-            .optional(default: "libssh2"), example: "openssh",
+            "transport", .choice(SSHSettings.TransportChoice.allCases.map(\.rawValue)),
+            .optional(default: "auto"), example: "openssh",
             "`libssh2`: Sluice speaks SSH itself. `openssh`: through the system's `ssh`, for what"
-                + " libssh2 cannot do."),
+                + " libssh2 cannot do. `auto`: `openssh` for the hosts that are known to need it,"
+                + " which the plan says with the reason; `libssh2` for the others."),
         SchemaKey(
             "hooks", .mapping(hooks), .optional(default: "{}"),
             example: "{ before_rollout: [{ run: date }] }",

@@ -72,7 +72,6 @@ package struct SSHHostSettings: Sendable, Hashable {
     package var macs: AlgorithmList?
     package var keyExchanges: AlgorithmList?
     package var hostKeyAlgorithms: AlgorithmList?
-    package var certificateSignatures: AlgorithmList?
     package var publicKeyAlgorithms: AlgorithmList?
 
     package var batchMode: Bool?
@@ -139,7 +138,6 @@ extension SSHHostSettings {
         macs = options.algorithms(.macs)
         keyExchanges = options.algorithms(.kexalgorithms)
         hostKeyAlgorithms = options.algorithms(.hostkeyalgorithms)
-        certificateSignatures = options.algorithms(.casignaturealgorithms)
         publicKeyAlgorithms = options.algorithms(.pubkeyacceptedalgorithms)
         batchMode = flag(.batchmode)
         publicKeyAuthentication = text(.pubkeyauthentication)

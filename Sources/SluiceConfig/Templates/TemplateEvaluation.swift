@@ -1,5 +1,4 @@
 import SluiceModel
-import Stencil
 
 /// The value of an expression. What is not needed is not looked at: the branch that a condition
 /// leaves out, or the second half of `a or b`, may be undefined.
@@ -105,28 +104,20 @@ extension TemplateVariables {
             return try argument(value.isTruthy ? 0 : 1) ?? .null
         default: break
         }
-        // Stencil applies the others; operands go in under names of their own, because its own
-        // lookup renders what is undefined as nothing.
-        var context: [String: Any] = ["v": try value(of: node, in: source)]
-        var names: [String] = []
-        for index in filter.arguments.indices {
-            context["a\(index)"] = try argument(index)
-            names.append("a\(index)")
+        guard let function = TemplateFilters.functions[filter.name] else {
+            throw TemplateFailure(
+                message: "unknown filter '\(filter.name)' in '{{ \(source) }}'",
+                remedy: "the filters are: \(TemplateFilters.names.joined(separator: ", "))")
         }
-        let token = "v|" + filter.name + (names.isEmpty ? "" : ":" + names.joined(separator: ","))
+        let operand = try value(of: node, in: source)
+        var arguments: [Value] = []
+        for argument in filter.arguments { arguments.append(try value(of: argument, in: source)) }
         do {
-            let resolvable = try environment.compileFilter(token)
-            let result = try resolvable.resolve(
-                Context(dictionary: context, environment: environment))
-            return result as? Value ?? .null
-        } catch let failure as TemplateFailure {
-            var failure = failure
+            return try function(operand, arguments)
+        } catch {
+            var failure = error
             failure.message += ", in '{{ \(source) }}'"
             throw failure
-        } catch {
-            throw TemplateFailure(
-                message: "cannot render '{{ \(source) }}': \(error)",
-                remedy: "write it with the filters of docs/playbook.md")
         }
     }
 

@@ -2,8 +2,8 @@ import SluiceModel
 
 /// What stands between `{{` and `}}`: variables, literals, filters and conditions.
 ///
-/// `groups['gateway'][0]`, `db.port | default(5432)`, `'a' if env == 'prod' else 'b'`. Stencil's own
-/// spelling of arguments, `default:5432`, is read too.
+/// `groups['gateway'][0]`, `db.port | default(5432)`, `'a' if env == 'prod' else 'b'`. Arguments
+/// may also be written as `default:5432`.
 struct TemplateExpression {
     indirect enum Node {
         case literal(Value)

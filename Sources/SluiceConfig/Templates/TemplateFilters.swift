@@ -1,12 +1,13 @@
 import SluiceModel
-import Stencil
 
 /// The filters of expressions: few, with the meaning that they have in Ansible.
 enum TemplateFilters {
-    static let names = [
-        "bool", "count", "d", "default", "first", "int", "join", "last", "length", "lower", "quote",
-        "replace", "ternary", "upper",
-    ]
+    typealias Filter = @Sendable (Value, [Value]) throws(TemplateFailure) -> Value
+
+    /// These choose which of their arguments is evaluated.
+    private static let choosing = ["d", "default", "ternary"]
+
+    static let names = (choosing + functions.keys).sorted()
 
     static func arguments(of name: String) -> ClosedRange<Int> {
         switch name {
@@ -18,24 +19,20 @@ enum TemplateFilters {
         }
     }
 
-    /// Stencil applies them by name; values go through it as they are. `default` and `ternary` are
-    /// not among them: they choose which of their arguments is looked at.
-    static func environment() -> Environment {
-        let filters = Extension()
-        register("lower", in: filters) { value, _ in .string(value.text.lowercased()) }
-        register("upper", in: filters) { value, _ in .string(value.text.uppercased()) }
-        register("quote", in: filters) { value, _ in
-            .string(quoted(value == .null ? "" : value.text))
-        }
-        register("length", in: filters, length)
-        register("count", in: filters, length)
-        register("int", in: filters, int)
-        register("bool", in: filters) { value, _ in .bool(bool(value)) }
-        register("join", in: filters) { value, arguments in
+    /// The others: functions of what stands before them and of their arguments.
+    static let functions: [String: Filter] = [
+        "lower": { value, _ in .string(value.text.lowercased()) },
+        "upper": { value, _ in .string(value.text.uppercased()) },
+        "quote": { value, _ in .string(quoted(value == .null ? "" : value.text)) },
+        "length": { value, _ throws(TemplateFailure) in try length(value) },
+        "count": { value, _ throws(TemplateFailure) in try length(value) },
+        "int": { value, arguments throws(TemplateFailure) in try int(value, arguments) },
+        "bool": { value, _ in .bool(bool(value)) },
+        "join": { value, arguments throws(TemplateFailure) in
             let items = try items(of: value, "join")
             return .string(items.map(\.text).joined(separator: arguments.first?.text ?? ""))
-        }
-        register("replace", in: filters) { value, arguments in
+        },
+        "replace": { value, arguments throws(TemplateFailure) in
             let count: Int?
             switch arguments.count > 2 ? arguments[2] : .null {
             case .null: count = nil
@@ -44,27 +41,12 @@ enum TemplateFilters {
             }
             return .string(
                 replaced(value.text, arguments[0].text, arguments[1].text, atMost: count))
-        }
-        register("first", in: filters) { value, _ in try end("first", value) { $0.first } }
-        register("last", in: filters) { value, _ in try end("last", value) { $0.last } }
-        return Environment(extensions: [filters])
-    }
+        },
+        "first": { value, _ throws(TemplateFailure) in try end("first", value) { $0.first } },
+        "last": { value, _ throws(TemplateFailure) in try end("last", value) { $0.last } },
+    ]
 
-    private static func register(
-        _ name: String, in filters: Extension,
-        _ apply: @escaping (Value, [Value]) throws -> Value
-    ) {
-        filters.registerFilter(name) { value, arguments in
-            guard let value = value as? Value else {
-                throw TemplateFailure(
-                    message: "the filter '\(name)' got nothing",
-                    remedy: "put | default(...) before it", isUndefined: true)
-            }
-            return try apply(value, arguments.compactMap { $0 as? Value })
-        }
-    }
-
-    private static func length(_ value: Value, _: [Value]) throws -> Value {
+    private static func length(_ value: Value) throws(TemplateFailure) -> Value {
         switch value {
         case .string(let text): .int(text.unicodeScalars.count)
         case .list(let items): .int(items.count)
@@ -73,7 +55,7 @@ enum TemplateFilters {
         }
     }
 
-    private static func int(_ value: Value, _ arguments: [Value]) throws -> Value {
+    private static func int(_ value: Value, _ arguments: [Value]) throws(TemplateFailure) -> Value {
         switch value {
         case .int: return value
         case .bool(let value): return .int(value ? 1 : 0)
@@ -101,7 +83,7 @@ enum TemplateFilters {
 
     private static func end(
         _ name: String, _ value: Value, _ choose: ([Value]) -> Value?
-    ) throws -> Value {
+    ) throws(TemplateFailure) -> Value {
         guard let item = choose(try items(of: value, name)) else {
             throw TemplateFailure(
                 message: "the filter '\(name)' got an empty list",
@@ -111,7 +93,7 @@ enum TemplateFilters {
     }
 
     /// A text is the list of its characters.
-    private static func items(of value: Value, _ name: String) throws -> [Value] {
+    private static func items(of value: Value, _ name: String) throws(TemplateFailure) -> [Value] {
         switch value {
         case .list(let list): list
         case .string(let text): text.unicodeScalars.map { .string(String($0)) }

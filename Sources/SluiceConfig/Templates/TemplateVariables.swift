@@ -1,5 +1,4 @@
 import SluiceModel
-import Stencil
 
 /// The variables that a string may use, and the rendering of strings over them.
 ///
@@ -28,7 +27,6 @@ final class TemplateVariables {
     private let sealing: Sealing
     private var rendered: [String: Value] = [:]
     private var inProgress: [String] = []
-    let environment = TemplateFilters.environment()
 
     /// - Parameter layers: The weakest first.
     init(

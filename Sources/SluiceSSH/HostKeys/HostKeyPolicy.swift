@@ -11,7 +11,7 @@ struct HostKeyPolicy: Sendable {
         case warned(String)
     }
 
-    /// What libssh2 1.10 can verify, in the order of preference.
+    /// The host keys that libssh2 1.10 can verify, in the order of preference.
     static let supported = [
         "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
     ]
@@ -34,12 +34,9 @@ struct HostKeyPolicy: Sendable {
         }
     }
 
-    /// The certified type first, then known ones: a host that is known by one key is not asked for
-    /// another. An order that the configuration gives is kept, as OpenSSH keeps it.
-    func algorithms(_ certificate: CertificateFinding) -> [String] {
-        if case .good(let key, _) = certificate {
-            return [key.type] + algorithms(.notAsked).filter { $0 != key.type }
-        }
+    /// Known types first: a host that is known by one key is not asked for another. An order that the
+    /// configuration gives is kept, as OpenSSH keeps it.
+    var algorithms: [String] {
         if let wanted = endpoint.algorithms.hostKeys {
             return wanted.filter { Self.supported.contains($0) }
         }
@@ -73,22 +70,7 @@ struct HostKeyPolicy: Sendable {
     }
 
     /// Throws an `SSHError` with one of the `host-key-` codes unless the key is trusted or may be.
-    func check(
-        _ key: PublicKey, _ certificate: CertificateFinding = .notAsked
-    ) throws(SSHError) -> Finding {
-        if case .revoked(let shown, let entry) = certificate { throw revoked(shown, entry) }
-        if case .good(let certified, let isRemembered) = certificate {
-            // Its revocation was looked for when the certificate was judged.
-            if certified == key { return .trusted }
-            HostCertificateRequest.forget(endpoint)
-            if isRemembered {
-                var error = failure(
-                    .hostKeyUnknown, "\(endpoint.label): the host has another key than before",
-                    "try again")
-                error.isWorthRetry = true
-                throw error
-            }
-        }
+    func check(_ key: PublicKey) throws(SSHError) -> Finding {
         let verdict = known.verdict(
             host: endpoint.host, port: endpoint.port, alias: endpoint.hostKeyAlias, key: key)
         let shown = "\(key.type) \(key.fingerprint)"
@@ -118,7 +100,8 @@ struct HostKeyPolicy: Sendable {
                     .hostKeyChanged,
                     "\(endpoint.label): the host showed \(shown), but only other types of keys are "
                         + "known for \(name): \(old.joined(separator: ", ")); someone may be in between",
-                    "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
+                    "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))"
+                        + authorityHint)
             }
             throw failure(
                 .hostKeyChanged,
@@ -129,41 +112,35 @@ struct HostKeyPolicy: Sendable {
                 """
                 ask the host's owner; only if the new key is right: ssh-keygen -f \
                 \(shellQuoted(entries[0].file)) -R \(shellQuoted(name)) && \(scan(type: nil))
-                """)
-        case .revoked(let entry): throw revoked("the host showed \(shown), which", entry)
+                """ + authorityHint)
+        case .revoked(let entry):
+            throw failure(
+                .hostKeyRevoked,
+                "\(endpoint.label): the host showed \(shown), which is revoked at "
+                    + "\(entry.file):\(entry.line)",
+                "do not trust this host; give it a new host key")
         case .certificateAuthority where accepts: return .new
         case .certificateAuthority(let entry):
-            var why = "the host's certificate is for another key"
-            if case .none(let reason) = certificate { why = reason }
-            if case .notAsked = certificate { why = "HostKeyAlgorithms allows no certificate" }
             let message =
-                "\(endpoint.label): \(name) is known by the authority at \(entry.file):\(entry.line), "
-                + "and \(why); the host showed \(shown)"
+                "\(endpoint.label): \(name) is known by the authority at \(entry.file):\(entry.line) "
+                + "alone, and libssh2 cannot check a host certificate; the host showed \(shown)"
             if endpoint.hostKeyChecking == .ask { return .mustAsk(message) }
-            throw failure(
-                .hostKeyUnknown, message,
-                "sign a new certificate for the host's key (ssh-keygen -s CA -h -n \(bareName)), or, "
-                    + "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))")
+            throw failure(.hostKeyUnknown, message, remedy(key))
         }
     }
 
-    private func revoked(_ what: String, _ entry: KnownHosts.Entry) -> SSHError {
-        failure(
-            .hostKeyRevoked,
-            "\(endpoint.label): \(what) is revoked at \(entry.file):\(entry.line)",
-            "do not trust this host; give it a new host key")
+    private var authority: KnownHosts.Entry? {
+        known.authorities(
+            host: endpoint.host, port: endpoint.port, alias: endpoint.hostKeyAlias
+        ).first
     }
 
-    /// What is wrong where HostKeyAlgorithms leaves nothing but a certificate, and that is no good.
-    func nothingLeft(_ reason: String) -> SSHError {
-        failure(
-            .hostKeyUnknown,
-            "\(endpoint.label): HostKeyAlgorithms allows certificates alone, and \(reason)",
-            "sign a new certificate for the host's key, or allow its plain key as well")
+    /// Where the host may have a new key with a certificate, which `ssh` would take.
+    private var authorityHint: String {
+        guard let entry = authority else { return "" }
+        return "; a certificate of the authority at \(entry.file):\(entry.line) is checked with "
+            + "'transport: openssh'"
     }
-
-    /// What certificates call the host.
-    var bareName: String { (endpoint.hostKeyAlias ?? endpoint.host).lowercased() }
 
     private var accepts: Bool { endpoint.hostKeyChecking == .no }
 
@@ -174,6 +151,11 @@ struct HostKeyPolicy: Sendable {
 
     private func remedy(_ key: PublicKey) -> String {
         var text = "if \(key.fingerprint) is the host's key, add it: \(scan(type: nil))"
+        if authority != nil {
+            text =
+                "make the plan again without 'transport' or with 'transport: openssh', so that ssh "
+                + "checks the certificate; or, \(text)"
+        }
         if !endpoint.jumps.isEmpty || endpoint.proxyCommand != nil {
             text += "; or let new keys in with StrictHostKeyChecking=accept-new"
         }

@@ -30,7 +30,11 @@ struct KnownHosts: Sendable {
         case unknown
     }
 
-    private(set) var entries: [Entry] = []
+    private var table = KnownHostsTable()
+    /// The lines with a marker: few of many.
+    private var marked = KnownHostsTable()
+
+    var entries: [Entry] { table.entries }
 
     init() {}
 
@@ -67,8 +71,9 @@ struct KnownHosts: Sendable {
             else { continue }
             let key = PublicKey(blob: Array(data))
             guard key.type == words[words.startIndex + 1] else { continue }
-            entries.append(
-                Entry(marker: marker, names: names, key: key, file: file, line: number))
+            let entry = Entry(marker: marker, names: names, key: key, file: file, line: number)
+            table.add(entry)
+            if marker != .none { marked.add(entry) }
         }
     }
 
@@ -91,13 +96,11 @@ struct KnownHosts: Sendable {
     // MARK: Questions
 
     func verdict(host: String, port: Int, alias: String?, key: PublicKey) -> Verdict {
-        if let entry = revocation(of: [key], host: host, port: port, alias: alias) {
-            return .revoked(entry)
-        }
+        let revoked = revoked(host: host, port: port, alias: alias)
+        if let entry = revoked.first(where: { $0.key == key }) { return .revoked(entry) }
         let name = Self.name(host: host, port: port, alias: alias)
-        let broad = broad(host: host, port: port, alias: alias)
-        let here = entries.filter { $0.matches(name) }
-        let plain = here.filter { $0.marker == .none }
+        let broad = Self.broad(table, host: host, port: port, alias: alias)
+        let plain = table.matching(name).filter { $0.marker == .none }
         if plain.contains(where: { $0.key == key }) { return .trusted }
         // Whoever is in between may choose the type of the key that he shows.
         if !plain.isEmpty { return .changed(plain) }
@@ -109,37 +112,33 @@ struct KnownHosts: Sendable {
         return .unknown
     }
 
-    /// The line that revokes one of some keys.
-    func revocation(of keys: [PublicKey], host: String, port: Int, alias: String?) -> Entry? {
-        broad(host: host, port: port, alias: alias)
-            .first { $0.marker == .revoked && keys.contains($0.key) }
-    }
-
-    /// Whether any key is revoked for a host.
-    func revokes(host: String, port: Int, alias: String?) -> Bool {
-        broad(host: host, port: port, alias: alias).contains { $0.marker == .revoked }
+    /// The keys that are revoked for a host.
+    func revoked(host: String, port: Int, alias: String?) -> [Entry] {
+        Self.broad(marked, host: host, port: port, alias: alias).filter { $0.marker == .revoked }
     }
 
     /// The authorities whose certificates vouch for a host.
     func authorities(host: String, port: Int, alias: String?) -> [Entry] {
-        broad(host: host, port: port, alias: alias).filter { $0.marker == .certificateAuthority }
+        Self.broad(marked, host: host, port: port, alias: alias)
+            .filter { $0.marker == .certificateAuthority }
     }
 
     /// With those for the plain name: a key that is revoked for it is not wanted on another port
     /// either, and OpenSSH looks for it where the one with the port leads to nothing.
-    private func broad(host: String, port: Int, alias: String?) -> [Entry] {
-        let name = Self.name(host: host, port: port, alias: alias)
-        let bare = (alias ?? host).lowercased()
-        return entries.filter { $0.matches(name) || $0.matches(bare) }
+    private static func broad(
+        _ table: KnownHostsTable, host: String, port: Int, alias: String?
+    ) -> [Entry] {
+        table.matching(
+            name(host: host, port: port, alias: alias), (alias ?? host).lowercased())
     }
 
     /// The types of the keys that are known for a host, so that it is asked for one of these.
     func types(host: String, port: Int, alias: String?) -> [String] {
         let name = Self.name(host: host, port: port, alias: alias)
         let bare = (alias ?? host).lowercased()
-        let known = entries.filter { $0.marker == .none }
-        let here = known.filter { $0.matches(name) }
-        return (here.isEmpty ? known.filter { $0.matches(bare) } : here).map(\.key.type)
+        let here = table.matching(name).filter { $0.marker == .none }
+        if !here.isEmpty || name == bare { return here.map(\.key.type) }
+        return table.matching(bare).filter { $0.marker == .none }.map(\.key.type)
     }
 
     /// What the host is called in the file: `[host]:port` off port 22.

@@ -1,47 +1,28 @@
 import Foundation
 
-/// What stands in an OpenSSH certificate, for users or hosts (PROTOCOL.certkeys of OpenSSH).
-struct CertificateContent: Sendable, Hashable {
-    enum Kind: UInt32, Sendable { case user = 1, host = 2 }
-
+/// An OpenSSH user certificate: a public key with a signature of an authority (PROTOCOL.certkeys of
+/// OpenSSH).
+///
+/// Only what the login needs is read of it: it is the server that checks it.
+struct Certificate: Sendable, Hashable {
+    /// The certificate itself in its wire form.
+    let blob: [UInt8]
     /// The certificate's type, for example `ssh-ed25519-cert-v01@openssh.com`.
     let type: String
-    let kind: Kind
     /// The key that it certifies.
     let publicKey: PublicKey
-    let serial: UInt64
-    /// What logs call it.
-    let id: String
-    /// The users or hosts that it is for; any if there are none.
-    let principals: [String]
     /// Seconds since 1970; the end is no longer part of it.
     let validity: Range<UInt64>
-    let criticalOptions: [UInt8]
-    let authority: PublicKey
-    /// What the authority has signed.
-    let signed: [UInt8]
-    let signature: [UInt8]
 
     static let suffix = "-cert-v01@openssh.com"
 
-    /// The name of the algorithm that it is signed with.
-    var algorithm: String {
-        var reader = WireReader(signature)
-        return (try? reader.text()) ?? ""
-    }
+    /// Those that libssh2 1.10 logs in with. For the others it puts the certificate's type into the
+    /// signature, where the plain key's belongs, and for RSA it knows SHA-1 alone.
+    static let usableTypes = [256, 384, 521].map { "ecdsa-sha2-nistp\($0)" + suffix }
 
-    /// - Parameters:
-    ///   - validity: Seconds since 1970, as `now`.
-    static func fault(of validity: Range<UInt64>, at now: UInt64) -> String? {
-        func date(_ seconds: UInt64) -> String {
-            Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
-        }
-        if now < validity.lowerBound { return "is not valid before \(date(validity.lowerBound))" }
-        if validity.contains(now) { return nil }
-        return "has expired at \(date(validity.upperBound))"
-    }
+    private static let userKind: UInt32 = 1
 
-    /// Nil if it is no certificate of a known kind.
+    /// Nil if it is no certificate of a known kind, or one for hosts.
     init?(blob: [UInt8]) {
         do throws(WireError) {
             var reader = WireReader(blob)
@@ -61,62 +42,35 @@ struct CertificateContent: Sendable, Hashable {
             guard let fields else { return nil }
             for _ in 0..<fields { key.string(try reader.string()) }
             publicKey = PublicKey(blob: key.bytes)
-            serial = try reader.uint64()
-            guard let kind = Kind(rawValue: try reader.uint32()) else { return nil }
-            self.kind = kind
-            id = try reader.text()
-            var names = WireReader(try reader.string())
-            var principals: [String] = []
-            while !names.rest.isEmpty { principals.append(try names.text()) }
-            self.principals = principals
+            // The serial number.
+            _ = try reader.take(8)
+            guard try reader.uint32() == Self.userKind else { return nil }
+            // Its name, and the users that it is for.
+            for _ in 0..<2 { _ = try reader.string() }
             let (start, end) = (try reader.uint64(), try reader.uint64())
             validity = start..<max(start, end)
-            criticalOptions = try reader.string()
-            _ = try reader.string()
-            _ = try reader.string()
-            authority = PublicKey(blob: try reader.string())
-            signed = Array(blob.dropLast(reader.rest.count))
-            signature = try reader.string()
-            guard reader.rest.isEmpty else { return nil }
         } catch {
             return nil
         }
-    }
-}
-
-/// An OpenSSH user certificate: a public key with a signature of an authority.
-struct Certificate: Sendable, Hashable {
-    /// The certificate itself in its wire form.
-    let blob: [UInt8]
-    /// The certificate's type, for example `ssh-ed25519-cert-v01@openssh.com`.
-    let type: String
-    /// The key that it certifies.
-    let publicKey: PublicKey
-    /// What the server's log calls it.
-    let id: String
-    /// Seconds since 1970.
-    let validity: Range<UInt64>
-
-    static let suffix = CertificateContent.suffix
-
-    /// Nil if it is no certificate of a known kind, or one for hosts.
-    init?(blob: [UInt8]) {
-        guard let content = CertificateContent(blob: blob), content.kind == .user else {
-            return nil
-        }
-        (type, publicKey, id) = (content.type, content.publicKey, content.id)
-        validity = content.validity
         self.blob = blob
-    }
-
-    /// Why a server will not take it at this time; it is offered all the same, as by OpenSSH.
-    var fault: String? {
-        CertificateContent.fault(of: validity, at: UInt64(max(0, Date().timeIntervalSince1970)))
     }
 
     /// Nil where there is no such file, or no user certificate in it.
     init?(file path: String) {
         guard let line = PublicKey(publicKeyFile: path) else { return nil }
         self.init(blob: line.blob)
+    }
+
+    var isUsable: Bool { Self.usableTypes.contains(type) }
+
+    /// Why a server will not take it at this time; it is offered all the same, as by OpenSSH.
+    var fault: String? {
+        let now = UInt64(max(0, Date().timeIntervalSince1970))
+        func date(_ seconds: UInt64) -> String {
+            Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
+        }
+        if now < validity.lowerBound { return "is not valid before \(date(validity.lowerBound))" }
+        if validity.contains(now) { return nil }
+        return "has expired at \(date(validity.upperBound))"
     }
 }

@@ -9,8 +9,8 @@ struct CredentialList: Sendable {
     private(set) var notes: [String] = []
     /// Where the keys come from that were not to be tried, since servers allow few tries.
     private(set) var leftOut: [String] = []
-    /// Keys that libssh2 has no means for, of which OpenSSH's own client would make use.
-    private(set) var beyond: [String] = []
+    /// What OpenSSH's own client would offer, and libssh2 cannot log in with.
+    private(set) var beyond: [UnusableKey] = []
 
     /// In the order of OpenSSH (`pubkey_prepare` in its `sshconnect2.c`): named certificates; the
     /// agent's keys that are also named as files, in the agent's order; the agent's other keys,
@@ -72,6 +72,29 @@ struct CredentialList: Sendable {
     }
 }
 
+/// A key or certificate that libssh2 cannot log in with, and OpenSSH can.
+struct UnusableKey: Sendable, Hashable, CustomStringConvertible {
+    /// The file's path, or the agent's comment.
+    let source: String
+    let type: String
+    /// Its private key is in a file that a passphrase protects.
+    var isSealed = false
+
+    var isCertificate: Bool { type.hasSuffix(Certificate.suffix) }
+    var isOnToken: Bool { type.hasPrefix("sk-") }
+
+    /// What it is, for messages.
+    var kind: String {
+        switch (isCertificate, isOnToken) {
+        case (true, true): "a certificate of a FIDO security key"
+        case (true, false): "a certificate of the type \(type)"
+        default: "the key of a FIDO security key (\(type))"
+        }
+    }
+
+    var description: String { "\(source) (\(kind))" }
+}
+
 /// Where keys may come from, as it was found.
 private struct KeySources {
     private struct File {
@@ -86,7 +109,7 @@ private struct KeySources {
     var identities: [AgentIdentity] = []
     var agent: AgentClient?
     var notes: [String] = []
-    var beyond: [String] = []
+    var beyond: [UnusableKey] = []
 
     init(_ endpoint: SSHEndpoint) {
         // As in OpenSSH, certificates that were named stand in for those beside the keys.
@@ -126,14 +149,13 @@ private struct KeySources {
             let source = "ssh-agent \(identity.comment)"
             let certificate = Certificate(blob: identity.publicKey.blob)
             let key = certificate?.publicKey ?? identity.publicKey
-            let type = identity.publicKey.type
-            if let fault = certificate?.fault {
-                notes.append("\(source): the certificate \(fault)")
-            }
-            guard canUse(certificate?.type ?? type, source) else { continue }
+            let signer = Credential.Signer.agent(agent, identity: identity.publicKey)
+            let isUsable =
+                certificate.map { canUse($0, source, signer) }
+                ?? canUse(identity.publicKey.type, source)
+            guard isUsable else { continue }
             let credential = Credential(
-                source: source, publicKey: key, certificate: certificate,
-                signer: .agent(agent, identity: identity.publicKey))
+                source: source, publicKey: key, certificate: certificate, signer: signer)
             if isNamed { matching.append(credential) } else { others.append(credential) }
         }
         return (matching, others)
@@ -179,29 +201,46 @@ private struct KeySources {
     private mutating func credential(
         for certificate: Certificate, source: String
     ) -> Credential? {
-        guard canUse(certificate.type, source) else { return nil }
-        if let fault = certificate.fault { notes.append("\(source): the certificate \(fault)") }
-        func credential(_ signer: Credential.Signer) -> Credential {
-            Credential(
-                source: source, publicKey: certificate.publicKey, certificate: certificate,
-                signer: signer)
+        guard let signer = signer(of: certificate) else {
+            notes.append("\(source): neither ssh-agent nor a key file has its private key")
+            return nil
         }
+        guard canUse(certificate, source, signer) else { return nil }
+        return Credential(
+            source: source, publicKey: certificate.publicKey, certificate: certificate,
+            signer: signer)
+    }
+
+    private func signer(of certificate: Certificate) -> Credential.Signer? {
         if let agent,
             let identity = identities.first(where: {
                 $0.publicKey == certificate.publicKey || $0.publicKey.blob == certificate.blob
             })
         {
-            return credential(.agent(agent, identity: identity.publicKey))
+            return .agent(agent, identity: identity.publicKey)
         }
         for file in files where file.content.publicKey == certificate.publicKey {
             switch file.content.content {
-            case .success(.open(let key)): return credential(.file(key))
-            case .success(.sealed(let key)): return credential(.sealed(key))
+            case .success(.open(let key)): return .file(key)
+            case .success(.sealed(let key)): return .sealed(key)
             case .failure: continue
             }
         }
-        notes.append("\(source): neither ssh-agent nor a key file has its private key")
         return nil
+    }
+
+    /// Notes what is wrong with a certificate. One that no server takes is not missed.
+    private mutating func canUse(
+        _ certificate: Certificate, _ source: String, _ signer: Credential.Signer
+    ) -> Bool {
+        if let fault = certificate.fault {
+            notes.append("\(source): the certificate \(fault)")
+        } else if !certificate.isUsable {
+            var key = UnusableKey(source: source, type: certificate.type)
+            if case .sealed = signer { key.isSealed = true }
+            beyond.append(key)
+        }
+        return certificate.isUsable
     }
 
     /// Notes what cannot be used.
@@ -210,13 +249,8 @@ private struct KeySources {
         case "", "ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
             "ecdsa-sha2-nistp521":
             return true
-        case _ where type.hasPrefix("sk-"):
-            beyond.append("\(source): keys of FIDO security keys (\(type))")
-        case "ssh-ed25519" + Certificate.suffix, "ssh-rsa" + Certificate.suffix: return true
-        case _ where type.hasPrefix("ecdsa-sha2-nistp") && type.hasSuffix(Certificate.suffix):
-            return true
-        case _ where type.hasSuffix(Certificate.suffix):
-            beyond.append("\(source): certificates of the type \(type)")
+        case _ where type.hasPrefix("sk-") || type.hasSuffix(Certificate.suffix):
+            beyond.append(UnusableKey(source: source, type: type))
         default:
             notes.append("\(source): \(type) keys are not supported")
         }

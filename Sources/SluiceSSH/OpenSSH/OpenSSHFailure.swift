@@ -3,7 +3,8 @@ enum OpenSSHFailure {
     /// - Parameter text: the lines of its standard error, banners of the hosts among them.
     static func error(_ endpoint: SSHEndpoint, said text: String, ending: String?) -> SSHError {
         let words = OpenSSHWords(text)
-        let kind = Kind.all.first { kind in words.own.contains { $0.contains(kind.text) } }
+        func says(_ text: String) -> Bool { words.own.contains { $0.contains(text) } }
+        let kind = Kind.all.first { says($0.text) && $0.with.map(says) ?? true }
         var what = kind?.what ?? "no connection"
         var remedy =
             kind.map { $0.remedy(endpoint, words) } ?? "run it by hand: \(endpoint.sshLine)"

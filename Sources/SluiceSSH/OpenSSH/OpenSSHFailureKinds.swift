@@ -3,6 +3,8 @@ extension OpenSSHFailure {
     struct Kind: Sendable {
         /// A part of the message, as OpenSSH 7 to 10 write it.
         var text: String
+        /// Another part, without which the first means something else.
+        var with: String? = nil
         var code: SSHError.Code
         var what: String
         var isWorthRetry = false
@@ -14,6 +16,7 @@ extension OpenSSHFailure {
             (hopRemedy ?? remedy)(endpoint, words)
         }
 
+        private static let verification = "Host key verification failed"
         private static let hopSection = "ProxyJump, or its section of ssh's configuration"
 
         /// The first that fits counts.
@@ -26,7 +29,24 @@ extension OpenSSHFailure {
                         + (words.removal ?? "ssh-keygen -R")
                 }),
             Kind(
-                text: "Host key verification failed", code: .hostKeyUnknown,
+                text: "was revoked and you have requested strict checking",
+                code: .hostKeyRevoked, what: "the host's key, or who has certified it, is revoked",
+                remedy: { _, _ in "do not trust this host; give it a new host key" }),
+            Kind(
+                text: "Certificate invalid", with: verification, code: .hostKeyUnknown,
+                what: "the host's certificate is not valid",
+                remedy: { _, _ in
+                    "sign a new certificate for the host's key (ssh-keygen -s CA -h -n NAME), with the "
+                        + "name by which it is reached (HostName, HostKeyAlias)"
+                }),
+            Kind(
+                text: "Certificate signed with disallowed algorithm", with: verification,
+                code: .hostKeyUnknown, what: "the host's certificate is not trusted",
+                remedy: { _, _ in
+                    "sign it with another kind of key, or allow this one (CASignatureAlgorithms)"
+                }),
+            Kind(
+                text: verification, code: .hostKeyUnknown,
                 what: "the host key is not known",
                 remedy: { endpoint, _ in
                     "log in once by hand, and compare the fingerprint that it shows: "
@@ -43,8 +63,9 @@ extension OpenSSHFailure {
             Kind(
                 text: "Permission denied", code: .authRefused, what: "the host refused the login",
                 remedy: { endpoint, _ in
-                    "check the user name, and that this logs in without a question: "
-                        + endpoint.sshLine
+                    "check the user name and the key: ssh takes no password here ('transport: libssh2' "
+                        + "takes passwords and passphrases), so that this has to log in without a "
+                        + "question: \(endpoint.sshLine)"
                 },
                 hopRemedy: { endpoint, _ in
                     "check the jump host's user name and key (\(hopSection)), and that this logs "

@@ -1,5 +1,5 @@
-/// A login through the system's `ssh`, for what libssh2 cannot do: GSSAPI, keys on hardware, host
-/// certificates.
+/// A login through the system's `ssh`, for what libssh2 cannot do: host certificates, user
+/// certificates of RSA and ed25519 keys, GSSAPI, keys on hardware.
 ///
 /// Each channel is a process of `ssh`, and all share one control connection. Whom to trust, what to
 /// log in with and which way to take is all `ssh`'s own configuration.

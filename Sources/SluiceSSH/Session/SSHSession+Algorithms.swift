@@ -13,7 +13,7 @@ extension SSHSession {
         for list in lists {
             guard let names = list.names else { continue }
             for method in list.methods {
-                let supported = unsafe ServerOffer.supported(method, session)
+                let supported = unsafe SSHAlgorithms.supported(method, session)
                 let usable = names.filter { supported.contains($0) }
                 guard !usable.isEmpty,
                     unsafe libssh2_session_method_pref(
@@ -30,5 +30,39 @@ extension SSHSession {
         if endpoint.compresses {
             _ = unsafe libssh2_session_flag(session, LIBSSH2_FLAG_COMPRESS, 1)
         }
+    }
+
+    /// What the two sides do not have in common, after a key exchange that failed.
+    ///
+    /// libssh2 does not tell what the host offers, only how far the two have come: host key and key
+    /// exchange are chosen together, then the cipher, then the MAC.
+    func mismatch(in session: OpaquePointer) -> (message: String, remedy: String) {
+        func isChosen(_ method: Int32) -> Bool {
+            unsafe libssh2_session_methods(session, method) != nil
+        }
+        func names(_ method: Int32) -> String {
+            unsafe SSHAlgorithms.supported(method, session).joined(separator: ", ")
+        }
+        let openssh =
+            "use 'transport: openssh'; this shows what the host offers: \(endpoint.byHand(["-vv"]))"
+        if !isChosen(LIBSSH2_METHOD_HOSTKEY) {
+            return (
+                "the host and libssh2 have no type of host key in common, or no key exchange; "
+                    + "libssh2 can use the host keys \(names(LIBSSH2_METHOD_HOSTKEY)) and the key "
+                    + "exchanges \(names(LIBSSH2_METHOD_KEX))",
+                "give the host an ed25519 key (ssh-keygen -A, and a HostKey line for it in "
+                    + "sshd_config), or \(openssh)"
+            )
+        }
+        let hasCipher =
+            isChosen(LIBSSH2_METHOD_CRYPT_CS) && isChosen(LIBSSH2_METHOD_CRYPT_SC)
+        let (what, option, method) =
+            hasCipher
+            ? ("MAC", "MACs", LIBSSH2_METHOD_MAC_SC)
+            : ("cipher", "Ciphers", LIBSSH2_METHOD_CRYPT_SC)
+        return (
+            "the host and libssh2 have no \(what) in common; libssh2 can use \(names(method))",
+            "allow one of these in sshd_config (\(option)), or \(openssh)"
+        )
     }
 }

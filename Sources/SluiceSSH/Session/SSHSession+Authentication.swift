@@ -29,7 +29,7 @@ struct LoginRecord {
     private let asksForPasswords: Bool
 
     init(_ list: CredentialList, _ secrets: SecretDesk?, givenPassword: Secret?) {
-        (notes, beyond) = (list.notes, list.beyond)
+        (notes, beyond) = (list.notes, list.beyond.map(\.description))
         self.givenPassword = givenPassword
         hasPerson = secrets?.canAsk ?? false
         asksForPasswords = secrets?.asksForPasswords ?? false

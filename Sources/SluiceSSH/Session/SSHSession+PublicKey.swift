@@ -10,9 +10,6 @@ private final class SignRequest {
     var signature: [UInt8]?
     /// Nobody will sign: libssh2 is to forget the key, so that the next one can be tried.
     var isWithdrawn = false
-    let correction: CertificateSignature?
-
-    init(correction: CertificateSignature?) { self.correction = correction }
 }
 
 /// What a host said to a key.
@@ -32,8 +29,7 @@ extension SSHSession {
         let passphrase = io.passphrase(for: endpoint)
         let publicKey = try await credential.disclosed(io, passphrase, until: deadline)
         let session = unsafe try pointer(operation)
-        let request = SignRequest(
-            correction: CertificateSignature(credential.certificate, user: endpoint.user))
+        let request = SignRequest()
         let offer = Credential.offer(publicKey, credential.certificate)
         while true {
             let result = unsafe Self.offer(offer, endpoint.user, session, request)
@@ -78,33 +74,21 @@ extension SSHSession {
     private static func offer(
         _ key: [UInt8], _ user: String, _ session: OpaquePointer, _ request: SignRequest
     ) -> Int32 {
-        if let correction = request.correction {
-            return unsafe correction.during { unsafe call($0, user, session, request) }
-        }
-        return unsafe key.withUnsafeBufferPointer { unsafe call($0, user, session, request) }
-    }
-
-    private static func call(
-        _ key: UnsafeBufferPointer<UInt8>, _ user: String, _ session: OpaquePointer,
-        _ request: SignRequest
-    ) -> Int32 {
         var slot: UnsafeMutableRawPointer? = unsafe Unmanaged.passUnretained(request).toOpaque()
         return unsafe libssh2_userauth_publickey(
-            session, user, key.baseAddress, key.count,
+            session, user, key, key.count,
             { _, signature, length, data, count, slot in
                 guard let context = unsafe slot?.pointee, let data = unsafe data else { return -1 }
                 let request = unsafe Unmanaged<SignRequest>.fromOpaque(context)
                     .takeUnretainedValue()
-                guard let signed = request.signature else {
+                guard let bytes = request.signature else {
                     if request.isWithdrawn { return -1 }
                     request.data = unsafe Array(UnsafeBufferPointer(start: data, count: count))
                     return LIBSSH2_ERROR_EAGAIN
                 }
-                let bytes = request.correction?.standIn(for: signed) ?? signed
                 // libssh2 frees it.
                 guard let copy = unsafe malloc(bytes.count) else { return -1 }
                 unsafe copy.copyMemory(from: bytes, byteCount: bytes.count)
-                unsafe request.correction?.watch(copy)
                 unsafe signature?.pointee = copy.assumingMemoryBound(to: UInt8.self)
                 unsafe length?.pointee = bytes.count
                 return 0

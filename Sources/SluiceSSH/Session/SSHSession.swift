@@ -63,16 +63,15 @@ final class SSHSession: ChannelSession {
         let machine = endpoint.machine
         try await HandshakeLimiter.shared.acquire(machine, io, until: deadline)
         defer { HandshakeLimiter.shared.release(machine) }
-        let certificate = try await hostCertificate(for: policy, until: deadline)
         try await openTransport(until: deadline)
-        try await handshake(policy, certificate, until: deadline)
+        try await handshake(policy, until: deadline)
         let list = try await CredentialList.gather(for: endpoint, io, until: deadline)
         try await authenticate(with: list, until: deadline)
     }
 
     private func openTransport(until deadline: ContinuousClock.Instant) async throws {
         guard LibSSH2.status == 0,
-            let session = unsafe CertificateSignature.newSession()
+            let session = unsafe libssh2_session_init_ex(nil, nil, nil, nil)
         else {
             throw SSHError(
                 .handshake, host: endpoint.label, operation: "start libssh2",
@@ -95,22 +94,17 @@ final class SSHSession: ChannelSession {
     }
 
     private func handshake(
-        _ policy: HostKeyPolicy, _ certificate: HostKeyPolicy.CertificateFinding,
-        until deadline: ContinuousClock.Instant
+        _ policy: HostKeyPolicy, until deadline: ContinuousClock.Instant
     ) async throws {
         let operation = "agree on keys with the host"
         let session = unsafe try pointer(operation)
-        let algorithms = policy.algorithms(certificate)
-        if algorithms.isEmpty, case .none(let reason) = certificate {
-            throw policy.nothingLeft(reason)
-        }
-        unsafe try prefer(algorithms, in: session)
+        unsafe try prefer(policy.algorithms, in: session)
         do {
             _ = try await call(operation, deadline) {
                 unsafe Int(libssh2_session_handshake(session, root.socket))
             }
         } catch let error as SSHError where error.code == .channel || error.code == .disconnected {
-            throw await explain(error, until: deadline)
+            throw await explain(error)
         } catch let error as SSHError where error.code == .timedOut {
             throw proxy.map { endpoint.proxyTimeout(said: $0.said) } ?? error
         }
@@ -124,7 +118,7 @@ final class SSHSession: ChannelSession {
         }
         let blob = unsafe Array(UnsafeRawBufferPointer(start: bytes, count: length))
         let key = PublicKey(blob: blob)
-        switch try policy.check(key, certificate) {
+        switch try policy.check(key) {
         case .trusted: break
         case .warned(let text):
             isHostDoubtful = true
@@ -139,22 +133,17 @@ final class SSHSession: ChannelSession {
         }
     }
 
-    /// libssh2 says no more than -5 where no algorithm is shared, so the host's own list is read.
-    private func explain(
-        _ error: SSHError, until deadline: ContinuousClock.Instant
-    ) async -> SSHError {
+    private func explain(_ error: SSHError) async -> SSHError {
         var text = "\(endpoint.label): the SSH handshake failed"
         var remedy = "check the host's sshd log, and that the port speaks SSH"
-        let number = (error.cause as? LibSSH2Error)?.number
         if error.code == .disconnected, let account = await proxy?.account(io) {
             return endpoint.proxyFailure(account, error.cause)
         }
-        // A jump host's session may have a call of the tunnel's in hand, and then takes no other.
-        if number == LIBSSH2_ERROR_KEX_FAILURE, parent == nil,
-            let offer = try? await ServerOffer.read(
-                from: endpoint, through: nil, io, until: deadline),
-            let mismatch = unsafe offer.mismatch(with: raw)
+        // All that libssh2 says where no algorithm is shared.
+        if (error.cause as? LibSSH2Error)?.number == LIBSSH2_ERROR_KEX_FAILURE,
+            let session = unsafe raw
         {
+            let mismatch = unsafe mismatch(in: session)
             text += ": \(mismatch.message)"
             remedy = mismatch.remedy
         }

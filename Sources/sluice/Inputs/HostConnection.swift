@@ -36,9 +36,21 @@ extension FleetLoader {
         target.become = options.connection.become ? Become() : nil
         secrets.hosts.add(connection, of: name)
         return (
-            PlayHost(name: name, variables: variables, connection: target),
+            PlayHost(
+                name: name, variables: variables, connection: target,
+                needsOpenSSH: await ssh.reasonForOpenSSH(target), passwords: passwords(connection)),
             reading.warnings + warnings
         )
+    }
+
+    /// What was given for the login, by the name of the variable or the option.
+    private func passwords(_ connection: ConnectionSettings) -> [String] {
+        let given = options.connection.secrets
+        let option =
+            given.askPass
+            ? "-k" : given.connectionPasswordFile.map { _ in "--connection-password-file" }
+        return [option].compactMap(\.self)
+            + [connection.password, connection.keyPassphrase].compactMap { $0?.variable }
     }
 
     private static func argumentVariables(in variables: [String: Value]) -> [String] {

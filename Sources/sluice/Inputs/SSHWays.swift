@@ -1,6 +1,7 @@
 import Foundation
 import SluiceConfig
 import SluiceModel
+import SluiceSSH
 
 /// A host of the inventory, with what its variables and the flags say about ssh.
 struct SSHWay {
@@ -37,6 +38,7 @@ struct SSHWay {
 final class SSHWays: Sendable {
     private let reader: SSHConfigurationReader
     private let client: SSHClient
+    private let limits = LibSSH2Limits()
 
     /// How long a command of `Match exec` may take.
     private static let commandLimit = Duration.seconds(30)
@@ -85,6 +87,11 @@ final class SSHWays: Sendable {
         warnings += settings.warnings
         target.name = way.host
         return (target, warnings)
+    }
+
+    /// Why libssh2 cannot reach the host, as far as files and ssh-agent tell.
+    func reasonForOpenSSH(_ target: HostTarget) async -> String? {
+        await limits.reason(for: SSHEndpoint(target))
     }
 
     /// `-F FILE`, which `ssh` hands on to the jump hosts; nothing else of its command line.
@@ -168,7 +175,6 @@ extension SSHSettings {
         compresses = settings.compression
         keyExchanges = settings.keyExchanges?.text
         hostKeyAlgorithms = settings.hostKeyAlgorithms?.text
-        certificateSignatures = settings.certificateSignatures?.text
         ciphers = settings.ciphers?.text
         macs = settings.macs?.text
         publicKeyAuthentication = settings.publicKeyAuthentication.map { $0 != .no }

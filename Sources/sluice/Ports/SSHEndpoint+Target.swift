@@ -35,9 +35,7 @@ extension SSHEndpoint {
         algorithms = Algorithms(
             keyExchanges: Self.chosen(ssh.keyExchanges, .keyExchanges),
             hostKeys: Self.chosen(ssh.hostKeyAlgorithms, .hostKeys),
-            ciphers: Self.chosen(ssh.ciphers, .ciphers), macs: Self.chosen(ssh.macs, .macs),
-            certificateSignatures: Self.chosen(
-                ssh.certificateSignatures, among: Algorithms.allCertificateSignatures))
+            ciphers: Self.chosen(ssh.ciphers, .ciphers), macs: Self.chosen(ssh.macs, .macs))
         publicKeyAuthentication = ssh.publicKeyAuthentication ?? true
         passwordAuthentication = ssh.passwordAuthentication ?? true
         keyboardInteractiveAuthentication = ssh.keyboardInteractiveAuthentication ?? true
@@ -56,11 +54,8 @@ extension SSHEndpoint {
     private static func chosen(
         _ written: String?, _ kind: SSHAlgorithms.Kind
     ) -> [String]? {
-        chosen(written, among: SSHAlgorithms.supported(kind))
-    }
-
-    private static func chosen(_ written: String?, among supported: [String]) -> [String]? {
         guard let written else { return nil }
+        let supported = SSHAlgorithms.supported(kind)
         return AlgorithmList(written).applied(to: supported, supported: supported) ?? []
     }
 }

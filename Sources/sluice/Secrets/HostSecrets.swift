@@ -43,8 +43,7 @@ final class HostSecrets: Sendable {
         guard let variable = variables.withLock({ $0[host]?.keyPassphrase }),
             let secret = try open(variable)
         else { return nil }
-        let name = variable.name.split(separator: ".").last.map(String.init) ?? variable.name
-        return KeyPassphrase(secret, source: name)
+        return KeyPassphrase(secret, source: variable.variable)
     }
 
     private struct NotALine: Error, CustomStringConvertible {

@@ -1,0 +1,25 @@
+import SluiceModel
+
+/// What carries the connection to one host of a play.
+struct PlayTransport {
+    /// Nil for libssh2.
+    let transport: SSHSettings.Transport?
+    /// Why it is not libssh2 where the play leaves the choice open, and what does not work then.
+    private(set) var notes: [String] = []
+
+    init(of host: PlayHost, _ play: PlaySection) {
+        // What cannot be read is a problem already.
+        let choice: SSHSettings.TransportChoice? = try? play.word("transport")
+        switch choice ?? .auto {
+        case .libssh2: transport = nil
+        case .openssh: transport = .openssh
+        case .auto:
+            transport = host.needsOpenSSH == nil ? nil : .openssh
+            if let reason = host.needsOpenSSH { notes.append("transport openssh: \(reason)") }
+        }
+        guard transport == .openssh, !host.passwords.isEmpty else { return }
+        notes.append(
+            "transport openssh: not used for the login: \(host.passwords.joined(separator: ", ")); "
+                + "ssh logs in by itself: use keys or ssh-agent, or set SSH_ASKPASS")
+    }
+}
