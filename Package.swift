@@ -17,6 +17,7 @@ let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
+        .executable(name: "sluice-demo", targets: ["sluice-demo"]),
         .executable(name: "pingd", targets: ["pingd"]),
     ],
     dependencies: [
@@ -91,11 +92,16 @@ let package = Package(
             dependencies: [
                 "SluiceModel", "SluiceConfig", "SluiceEngine", "SluiceReporting", "SluiceSSH",
                 "SluiceJournal", "SluiceHTTP", "SluicePrograms", "SluiceSimulation",
-                "SluiceFleet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .executableTarget(
+            name: "sluice-demo",
+            dependencies: [
+                "SluiceFleet", "SluicePrograms",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "pingd",
