@@ -49,6 +49,10 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Stencil", package: "Stencil"),
             ]),
+        .target(
+            name: "SluiceSSHConfig",
+            // The hash of a connection that `%C` stands for.
+            dependencies: ["SluiceModel", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "SluiceEngine", dependencies: ["SluiceModel"]),
         .target(name: "SluiceReporting", dependencies: ["SluiceModel"]),
 
@@ -90,8 +94,9 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceModel", "SluiceConfig", "SluiceEngine", "SluiceReporting", "SluiceSSH",
-                "SluiceJournal", "SluiceHTTP", "SluicePrograms", "SluiceSimulation",
+                "SluiceModel", "SluiceConfig", "SluiceSSHConfig", "SluiceEngine",
+                "SluiceReporting", "SluiceSSH", "SluiceJournal", "SluiceHTTP", "SluicePrograms",
+                "SluiceSimulation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -119,7 +124,11 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
-            exclude: ["InventoryCases", "SSHConfigCases"]),
+            exclude: ["InventoryCases"]),
+        .testTarget(
+            name: "SluiceSSHConfigTests",
+            dependencies: ["SluiceModel", "SluiceSSHConfig", "SluicePrograms"],
+            exclude: ["Cases"]),
         .testTarget(
             name: "SluiceEngineTests",
             dependencies: ["SluiceModel", "SluiceEngine", "SluicePrograms"],

@@ -1,6 +1,6 @@
 import Foundation
-import SluiceConfig
 import SluiceModel
+import SluiceSSHConfig
 
 /// A host of the inventory, with what its variables and the flags say about ssh.
 struct SSHWay {

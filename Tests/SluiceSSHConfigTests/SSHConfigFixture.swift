@@ -3,7 +3,7 @@ import Glibc
 import SluiceModel
 import SluicePrograms
 
-@testable import SluiceConfig
+@testable import SluiceSSHConfig
 
 /// A directory with configuration files, and what `ssh -G` and the reader make of them.
 ///

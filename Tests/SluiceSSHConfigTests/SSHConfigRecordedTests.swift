@@ -2,9 +2,9 @@ import Foundation
 import SluiceModel
 import Testing
 
-@testable import SluiceConfig
+@testable import SluiceSSHConfig
 
-/// What OpenSSH 9.2 said about the same files: see SSHConfigCases/record.py.
+/// What OpenSSH 9.2 said about the same files: see Cases/record.py.
 extension SSHConfigCase: CustomTestStringConvertible {
     var testDescription: String { name }
 
@@ -28,42 +28,39 @@ extension SSHConfigCase: CustomTestStringConvertible {
         return system
     }()
 
+    /// A line of the recording: what most cases print, or one case and how it differs from that.
+    private struct Line: Decodable {
+        var basis: [String: [String]]?
+        var name: String?
+        var files: [String: String]?
+        var host: String?
+        var options: [String]?
+        /// Nil where ssh refused; an empty list for a key that it does not print.
+        var changes: [String: [String]]?
+    }
+
     static let recorded: [SSHConfigCase] = {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("SSHConfigCases/ssh-G.jsonl")
+            .appendingPathComponent("Cases/ssh-G.jsonl")
         let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
         var basis: [String: [String]] = [:]
         var cases: [SSHConfigCase] = []
         for line in text.split(separator: "\n") {
-            guard case .dict(let fields)? = try? Document.json(String(line), file: "case").value
-            else { continue }
-            if case .dict(let keys)? = fields["basis"] {
-                basis = keys.mapValues(texts)
+            guard let line = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)) else {
                 continue
             }
-            guard let name = fields["name"]?.text, case .dict(let files)? = fields["files"] else {
-                continue
-            }
-            var item = SSHConfigCase(name: name, files: files.mapValues(\.text))
-            item.host = fields["host"]?.text ?? ""
-            item.options = fields["options"].map(texts) ?? []
-            if case .dict(let changes)? = fields["changes"] {
-                var expected = basis
-                for (key, value) in changes {
-                    let values = texts(value)
-                    expected[key] = values.isEmpty ? nil : values
-                }
-                item.expected = expected
+            if let keys = line.basis { basis = keys }
+            guard let name = line.name, let files = line.files else { continue }
+            var item = SSHConfigCase(name: name, files: files)
+            item.host = line.host ?? ""
+            item.options = line.options ?? []
+            if let changes = line.changes {
+                item.expected = basis.merging(changes) { $1 }.filter { !$0.value.isEmpty }
             }
             cases.append(item)
         }
         return cases
     }()
-
-    private static func texts(_ value: Value) -> [String] {
-        guard case .list(let items) = value else { return [] }
-        return items.map(\.text)
-    }
 }
 
 @Suite("ssh configurations that were recorded")

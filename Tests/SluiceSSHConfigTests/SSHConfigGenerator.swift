@@ -1,4 +1,6 @@
-@testable import SluiceConfig
+import SluiceModel
+
+@testable import SluiceSSHConfig
 
 /// Random configurations: valid for the most part, odd in their spacing, wrong now and then.
 struct SSHConfigGenerator {

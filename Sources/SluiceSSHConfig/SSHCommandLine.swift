@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// Options as they stand on ssh's command line, which come before all files.
 struct SSHCommandLine {
     enum Option: Sendable, Hashable {
