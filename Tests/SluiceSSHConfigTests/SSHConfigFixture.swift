@@ -35,6 +35,13 @@ struct SSHConfigCase: Sendable {
         "stricthostkeychecking", "user", "userknownhostsfile",
     ]
 
+    /// Keywords whose values Sluice does not check, since it has no use for them.
+    static let unchecked: Set<String> = [
+        "addkeystoagent", "canonicaldomains", "canonicalizepermittedcnames", "controlpersist",
+        "dynamicforward", "escapechar", "ipqos", "localforward", "permitremoteopen", "rekeylimit",
+        "remoteforward", "sendenv", "setenv", "streamlocalbindmask", "tunneldevice",
+    ]
+
     /// The lines of `ssh -G` by their keys.
     static func keys(of output: String, directory: String) -> [String: [String]] {
         var found: [String: [String]] = [:]

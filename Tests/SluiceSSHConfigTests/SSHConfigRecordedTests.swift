@@ -39,7 +39,17 @@ extension SSHConfigCase: CustomTestStringConvertible {
         var changes: [String: [String]]?
     }
 
-    static let recorded: [SSHConfigCase] = {
+    /// Those that ssh refused for a value that Sluice does not check.
+    static let recordedUnchecked = allRecorded.filter(\.isWrongUnchecked)
+    static let recorded = allRecorded.filter { !$0.isWrongUnchecked }
+
+    private var isWrongUnchecked: Bool {
+        guard expected == nil, name.hasPrefix("refused: ") else { return false }
+        let keyword = name.dropFirst("refused: ".count).prefix { $0 != " " }
+        return Self.unchecked.contains(keyword.lowercased())
+    }
+
+    private static let allRecorded: [SSHConfigCase] = {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("Cases/ssh-G.jsonl")
         let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
@@ -68,6 +78,7 @@ struct SSHConfigRecordedTests {
     @Test func allCasesAreThere() {
         #expect(SSHConfigCase.recorded.count >= 500)
         #expect(SSHConfigCase.recorded.count { $0.expected == nil } >= 100)
+        #expect(SSHConfigCase.recordedUnchecked.count == 14)
     }
 
     @Test(arguments: SSHConfigCase.recorded)
@@ -79,6 +90,17 @@ struct SSHConfigRecordedTests {
                 system: SSHConfigCase.recordedSystem)
             let findings = SSHConfigDifference.between(result, recorded.expected)
             #expect(findings.isEmpty, "\(findings.joined(separator: "\n"))")
+        }
+    }
+
+    @Test(arguments: SSHConfigCase.recordedUnchecked)
+    func passesOverWhatOnlySSHUses(_ recorded: SSHConfigCase) async throws {
+        try await withTemporaryDirectory { directory in
+            try recorded.write(to: directory)
+            let result = await recorded.result(
+                in: directory, client: SSHConfigCase.recordedClient,
+                system: SSHConfigCase.recordedSystem)
+            #expect(SSHConfigDifference.between(result, nil) == ["only ssh refuses"])
         }
     }
 
