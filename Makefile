@@ -79,8 +79,9 @@ simulate: ## Simulate 100,000 rollouts with faults, in release mode; SIMULATE_FL
 mutants: ## Break each safety rule in the engine, and see the simulation notice.
 	@scripts/mutants
 
-demo: setup build ## Roll a release over four local nodes behind HAProxy, under load; DEMO_FLAGS: see sluice demo --help.
-	@.build/debug/sluice demo $(DEMO_FLAGS)
+demo: setup build ## Roll a release over four local nodes behind HAProxy, under load; DEMO_FLAGS: see sluice-demo --help.
+	@$(BUILD) --product sluice-demo
+	@.build/debug/sluice-demo $(DEMO_FLAGS)
 
 format: ## Format all Swift sources in place.
 	@swift format format --in-place --recursive Sources Tests Package.swift

@@ -17,6 +17,7 @@ let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
+        .executable(name: "sluice-demo", targets: ["sluice-demo"]),
         .executable(name: "pingd", targets: ["pingd"]),
     ],
     dependencies: [
@@ -46,6 +47,10 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Yams", package: "Yams"),
             ]),
+        .target(
+            name: "SluiceSSHConfig",
+            // The hash of a connection that `%C` stands for.
+            dependencies: ["SluiceModel", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "SluiceEngine", dependencies: ["SluiceModel"]),
         .target(name: "SluiceReporting", dependencies: ["SluiceModel"]),
 
@@ -87,13 +92,19 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceModel", "SluiceConfig", "SluiceEngine", "SluiceReporting", "SluiceSSH",
-                "SluiceJournal", "SluiceHTTP", "SluicePrograms", "SluiceSimulation",
-                "SluiceFleet",
+                "SluiceModel", "SluiceConfig", "SluiceSSHConfig", "SluiceEngine",
+                "SluiceReporting", "SluiceSSH", "SluiceJournal", "SluiceHTTP", "SluicePrograms",
+                "SluiceSimulation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .executableTarget(
+            name: "sluice-demo",
+            dependencies: [
+                "SluiceFleet", "SluicePrograms",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "pingd",
@@ -111,7 +122,11 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
-            exclude: ["InventoryCases", "SSHConfigCases"]),
+            exclude: ["InventoryCases"]),
+        .testTarget(
+            name: "SluiceSSHConfigTests",
+            dependencies: ["SluiceModel", "SluiceSSHConfig", "SluicePrograms"],
+            exclude: ["Cases"]),
         .testTarget(
             name: "SluiceEngineTests",
             dependencies: ["SluiceModel", "SluiceEngine", "SluicePrograms"],

@@ -1,3 +1,5 @@
+package import SluiceModel
+
 /// Warnings about single hosts; what many have in common is said once, with their names.
 package struct HostNotes {
     private var order: [String] = []

@@ -19,6 +19,8 @@ package actor Fleet {
     package nonisolated let knownHosts: String
     package nonisolated var inventoryPath: String { directory + "/inventory.ini" }
     package nonisolated var playbookPath: String { directory + "/playbook.yaml" }
+    /// The variable that makes a process one of the fleet's: it ends with it.
+    package nonisolated var mark: [String: String] { [Sweep.variable: directory] }
     /// Ends a fleet that was kept: `sh` it.
     package nonisolated var stopScript: String { directory + "/stop.sh" }
 

@@ -11,8 +11,8 @@ struct Sluice: AsyncParsableCommand {
             noticed, pushes and restarts, verifies the new process, and waits until the balancer \
             has taken the host back before it goes on to the next.
 
-            Start with 'sluice demo', which does it on this machine, or with 'sluice plan', which \
-            changes nothing.
+            Start with 'sluice demo', which does it on this machine (it runs 'sluice-demo'), or \
+            with 'sluice plan', which changes nothing.
             """,
         version: Version.text,
         subcommands: [

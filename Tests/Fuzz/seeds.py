@@ -7,6 +7,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TESTS = ROOT / "Tests/SluiceConfigTests"
+SSH_CASES = ROOT / "Tests/SluiceSSHConfigTests/Cases/cases.txt"
 
 
 def inventories():
@@ -32,7 +33,7 @@ def playbooks():
 
 def ssh_configurations():
     """The recorded cases; the first line is the host."""
-    for case in (TESTS / "SSHConfigCases/cases.txt").read_text().split("\n=== "):
+    for case in SSH_CASES.read_text().split("\n=== "):
         yield ("web1\n" + case.partition("\n")[2]).encode()
 
 

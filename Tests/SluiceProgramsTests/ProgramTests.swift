@@ -32,6 +32,15 @@ import Testing
         #expect(result.status == .signaled(SIGKILL) && result.number == 137)
     }
 
+    @Test func anAttachedProgramHasTheseVariablesAndCanBeSignalled() async throws {
+        let status = try await AttachedProgram(
+            "sh", ["-c", "exit \"$CODE\""], variables: .inherited(updating: ["CODE": "3"])
+        ).run()
+        #expect(status == .exited(3))
+        let ended = try await AttachedProgram("sleep", ["600"]).run { kill($0, SIGTERM) }
+        #expect(ended == .signaled(SIGTERM))
+    }
+
     @Test func theLimitEndsWhatItStarted() async throws {
         try await withDirectory { directory in
             let file = directory + "/child"

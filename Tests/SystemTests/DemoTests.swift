@@ -32,5 +32,32 @@ extension SystemTests {
             try await shell("sh '\(stop)'")
             #expect(!FileManager.default.fileExists(atPath: directory))
         }
+
+        /// `sluice` alone, as somebody installs it who copies one file.
+        @Test func whoLacksTheDemoLearnsHowToBuildIt() async throws {
+            let directory = FileManager.default.temporaryDirectory
+                .appendingPathComponent("sluice-alone-\(UUID().uuidString)").path
+            try await shell(
+                "mkdir '\(directory)' && cp --reflink=auto '\(try SluiceProgram.path())' "
+                    + "'\(directory)/sluice'")
+            defer { try? FileManager.default.removeItem(atPath: directory) }
+            let demo = try await SluiceProgram.run(
+                ["demo", "--keep"], environment: ["PATH": "/usr/bin:/bin"],
+                program: directory + "/sluice")
+            #expect(demo.status == 3)
+            #expect(
+                demo.flatErrors.contains("'sluice-demo' is neither beside 'sluice' nor in PATH"))
+            #expect(demo.flatErrors.contains("run 'make demo' in Sluice's source directory"))
+        }
+
+        /// What follows `demo` is the other program's, its help too.
+        @Test func theDemosOptionsAreItsOwn() async throws {
+            let help = try await SluiceProgram.run(["demo", "--help"])
+            #expect(help.status == 0)
+            #expect(help.output.contains("USAGE: sluice-demo"), "\(help)")
+            let wrong = try await SluiceProgram.run(["demo", "--nodes", "0"])
+            #expect(wrong.status == 64)
+            #expect(wrong.errors.contains("--nodes is 1 to 50"), "\(wrong)")
+        }
     }
 }

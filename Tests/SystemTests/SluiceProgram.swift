@@ -31,17 +31,19 @@ enum SluiceProgram {
 
     /// Runs it to its end; at the limit it is killed and the test fails by the status.
     ///
-    /// - Parameter during: runs meanwhile, with the number of the process.
+    /// - Parameters:
+    ///   - program: another file than that of `path()`.
+    ///   - during: runs meanwhile, with the number of the process.
     static func run(
         _ arguments: [String], environment: [String: String] = [:],
-        limit: Duration = .seconds(180),
+        limit: Duration = .seconds(180), program: String? = nil,
         during: @escaping @Sendable (Int32) async throws -> Void = { _ in }
     ) async throws -> Outcome {
         var variables: [Subprocess.Environment.Key: String?] = [:]
         for (name, value) in environment {
             variables[try #require(.init(rawValue: name))] = value
         }
-        let program = try path()
+        let program = try program ?? path()
         let work = Task { [variables] in
             try await Subprocess.run(
                 .path(FilePath(program)), arguments: Arguments(arguments),

@@ -1,4 +1,4 @@
-import SluiceModel
+package import SluiceModel
 
 extension Document {
     /// Reads JSON and keeps the order of the keys, since the order of groups decides the order of

@@ -1,5 +1,5 @@
 import Foundation
-import SluiceModel
+package import SluiceModel
 import Yams
 
 extension Document {

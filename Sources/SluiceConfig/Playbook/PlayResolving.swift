@@ -1,4 +1,4 @@
-import SluiceModel
+package import SluiceModel
 
 extension PlayTemplate {
     /// The play with every variable filled in for every host.
@@ -222,18 +222,5 @@ enum HostOrder {
             }()
         default: hosts
         }
-    }
-}
-
-/// Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import SluiceModel
+package import SluiceModel
 
 /// A playbook as it is written: checked as far as that goes without hosts, templates unrendered.
 package struct Playbook: Sendable {

@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// What to say about a key that does not exist where it was written.
 enum UnknownKey {
     static func remedy(for key: String, in keys: [SchemaKey], atTop: Bool) -> String {

@@ -10,7 +10,6 @@ struct RolloutRun {
     private let prepared: PreparedPlan
     private let reports: ReportFiles
     private let isOneOfSeveral: Bool
-    private let saysWhatNext: Bool
     private let stateDirectory: String
     private let journal: Journal
     private let lease: ServiceLease
@@ -47,12 +46,10 @@ struct RolloutRun {
     /// Takes the service and stores the plan; nothing is done for it yet, so what this throws has
     /// touched nothing.
     ///
-    /// - Parameters:
-    ///   - isOneOfSeveral: whether the command makes more rollouts than this one.
-    ///   - saysWhatNext: whether the journal will be there for the next command.
+    /// - Parameter isOneOfSeveral: whether the command makes more rollouts than this one.
     static func begin(
         _ prepared: PreparedPlan, at place: Place, reports: ReportFiles,
-        isOneOfSeveral: Bool = false, saysWhatNext: Bool = true
+        isOneOfSeveral: Bool = false
     ) async throws -> RolloutRun {
         let origin = Clock.now()
         let journal = try Journal(directory: place.stateDirectory)
@@ -71,7 +68,6 @@ struct RolloutRun {
         prepared.hosts.act(as: lease.identity)
         return RolloutRun(
             prepared: prepared, reports: reports, isOneOfSeveral: isOneOfSeveral,
-            saysWhatNext: saysWhatNext,
             stateDirectory: place.stateDirectory, journal: journal, lease: lease,
             rollout: Rollout(plan: plan, id: id, actor: Actor.name), first: .start,
             clock: SystemClock(origin: origin))
@@ -84,7 +80,7 @@ struct RolloutRun {
     ) -> RolloutRun {
         prepared.hosts.act(as: lease.identity)
         return RolloutRun(
-            prepared: prepared, reports: reports, isOneOfSeveral: false, saysWhatNext: true,
+            prepared: prepared, reports: reports, isOneOfSeveral: false,
             stateDirectory: stateDirectory, journal: journal, lease: lease,
             rollout: unfinished.rollout, first: .resumed(mode, actor: Actor.name),
             clock: SystemClock(origin: max(Clock.now(), unfinished.lastEventAt)))
@@ -146,7 +142,6 @@ struct RolloutRun {
         let state =
             stateDirectory == Self.defaultState
             ? "" : " --state \(ShellWord.quoted(stateDirectory))"
-        guard saysWhatNext else { return [] }
         var commands: [RunSummary.NextCommand] = []
         let ended = try? result.get()
         if ended?.isFinished != true {

@@ -1,7 +1,7 @@
 import Foundation
-import SluiceConfig
 import SluiceModel
 import SluiceSSH
+import SluiceSSHConfig
 
 /// A host of the inventory, with what its variables and the flags say about ssh.
 struct SSHWay {

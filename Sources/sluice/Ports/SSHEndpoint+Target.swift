@@ -1,7 +1,7 @@
 import Foundation
-import SluiceConfig
 import SluiceModel
 import SluiceSSH
+import SluiceSSHConfig
 
 extension SSHEndpoint {
     init(_ target: HostTarget) {

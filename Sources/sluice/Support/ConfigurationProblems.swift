@@ -1,4 +1,4 @@
-import SluiceConfig
+import SluiceModel
 
 extension ConfigurationError {
     /// Throws what several steps, of which none needs another, found wrong: all of it at once.

@@ -15,6 +15,8 @@ enum Interrupts {
         /// What else is to know of a signal: whoever waits for a person.
         var listeners: [Int: @Sendable () -> Void] = [:]
         var nextListener = 0
+        /// The signals that `begin` took over.
+        var taken: [Int32] = []
         /// Of SIGTERM and SIGHUP.
         var last: ContinuousClock.Instant?
     }
@@ -25,6 +27,7 @@ enum Interrupts {
     static func begin() {
         for (number, name) in [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")]
         where !isIgnored(number) {
+            state.withLock { $0.taken.append(number) }
             // The dispatch source needs the default action out of the way.
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(
@@ -35,6 +38,15 @@ enum Interrupts {
             }
             source.resume()
         }
+    }
+
+    /// Gives them back their default actions: for a program that is to take this process's place.
+    static func restore() {
+        for number in state.withLock({ $0.taken }) + [SIGPIPE] { signal(number, SIG_DFL) }
+        // Threads of tasks block signals, and `exec` keeps what is blocked.
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, nil)
     }
 
     /// The signals from now on, until `release`.

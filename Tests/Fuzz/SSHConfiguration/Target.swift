@@ -1,4 +1,4 @@
-import SluiceConfig
+import SluiceSSHConfig
 
 /// Any bytes as files of ssh's configuration: settings, or problems.
 func fuzz(_ bytes: [UInt8]) {

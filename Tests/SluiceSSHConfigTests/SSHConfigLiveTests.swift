@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import SluiceConfig
+@testable import SluiceSSHConfig
 
 /// Random configurations, held against the ssh that is installed.
 @Suite(

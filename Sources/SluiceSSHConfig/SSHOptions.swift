@@ -15,8 +15,6 @@ struct SSHOptions: Sendable {
     private(set) var places: [SSHKeyword: SSHPlace] = [:]
     private(set) var identityFiles: [KeyFile] = []
     private(set) var certificateFiles: [KeyFile] = []
-    /// Of sockets, from the forwardings, each with where it was written.
-    private(set) var forwardedPaths: [(path: [UInt8], place: SSHPlace)] = []
 
     subscript(_ keyword: SSHKeyword) -> SSHValue? { values[keyword] }
 
@@ -67,18 +65,14 @@ struct SSHOptions: Sendable {
     }
 
     mutating func append(
-        _ keyword: SSHKeyword, _ items: [[UInt8]], from source: KeyFile.Source, at place: SSHPlace
+        _ keyword: SSHKeyword, _ items: [[UInt8]], from source: KeyFile.Source
     ) throws(SSHComplaint) {
         for item in items {
             let file = KeyFile(path: item, source: source)
-            switch keyword {
-            case .identityfile: try Self.append(file, to: &identityFiles, keyword)
-            case .certificatefile: try Self.append(file, to: &certificateFiles, keyword)
-            default:
-                // Forwardings add up without a limit, in files too.
-                if !forwardedPaths.contains(where: { $0.path == item }) {
-                    forwardedPaths.append((item, place))
-                }
+            if keyword == .certificatefile {
+                try Self.append(file, to: &certificateFiles, keyword)
+            } else {
+                try Self.append(file, to: &identityFiles, keyword)
             }
         }
     }

@@ -140,7 +140,9 @@ enum SSHKeyword: String, Sendable, Hashable, CaseIterable {
             .revokedhostkeys, .securitykeyprovider, .user, .xauthlocation:
             .text
         case .identityfile, .certificatefile: .path
-        case .globalknownhostsfile, .userknownhostsfile, .logverbose: .paths
+        case .globalknownhostsfile, .userknownhostsfile, .logverbose, .canonicaldomains,
+            .canonicalizepermittedcnames:
+            .paths
         case .knownhostscommand, .localcommand, .proxycommand, .remotecommand: .command
         case .proxyjump: .jump
         case .ciphers: .algorithms(.ciphers)
@@ -151,10 +153,10 @@ enum SSHKeyword: String, Sendable, Hashable, CaseIterable {
             .pubkeyacceptedalgorithms:
             .algorithms(.keys)
         case .identityagent, .forwardagent: .agent
-        case .addkeystoagent, .canonicaldomains, .canonicalizepermittedcnames, .controlpersist,
-            .dynamicforward, .escapechar, .ipqos, .localforward, .permitremoteopen, .rekeylimit,
-            .remoteforward, .sendenv, .setenv, .streamlocalbindmask, .tunneldevice:
-            .other
+        case .addkeystoagent, .controlpersist, .dynamicforward, .escapechar, .ipqos,
+            .localforward, .permitremoteopen, .rekeylimit, .remoteforward, .sendenv, .setenv,
+            .streamlocalbindmask, .tunneldevice:
+            .unused
         }
     }
 
@@ -188,6 +190,6 @@ enum SSHValueRule: Sendable {
     case algorithms(SSHAlgorithmKind)
     /// A path or the name of a variable; `yes` and `no` for agent forwarding.
     case agent
-    /// One that Sluice only checks, each in its own way.
-    case other
+    /// Anything: Sluice has no use for the value, and ssh checks it when it is ssh that connects.
+    case unused
 }

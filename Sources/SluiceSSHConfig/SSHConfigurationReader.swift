@@ -1,4 +1,4 @@
-import SluiceModel
+package import SluiceModel
 
 /// Runs the command of a `Match exec` line and gives its exit status.
 ///

@@ -137,7 +137,9 @@ struct SSHDirectiveParser {
             if let complaint = kind.complaint(about: names, at: word) { throw complaint }
             return .set(keyword, .algorithms(names))
         case .agent: return try agent(keyword)
-        case .other: return try other(keyword)
+        case .unused:
+            words = []
+            return .nothing
         }
     }
 

@@ -246,8 +246,5 @@ extension SSHEvaluation {
         for file in files where !file.isCaseInsensitively("none") {
             try check(options.places[.userknownhostsfile], file, tokens.path)
         }
-        if options.text(.clearallforwardings)?.text != "yes" {
-            for (path, place) in options.forwardedPaths { try check(place, path, tokens.command) }
-        }
     }
 }

@@ -123,7 +123,7 @@ struct SSHEvaluation {
             case .append(let keyword, let items):
                 if isActive {
                     try options.append(
-                        keyword, items, from: frame.isUsers ? .user : .system, at: place)
+                        keyword, items, from: frame.isUsers ? .user : .system)
                 }
             case .host(let words): try matchHost(words, frame, &isActive)
             case .match, .include: break

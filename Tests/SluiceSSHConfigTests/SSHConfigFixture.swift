@@ -3,7 +3,7 @@ import Glibc
 import SluiceModel
 import SluicePrograms
 
-@testable import SluiceConfig
+@testable import SluiceSSHConfig
 
 /// A directory with configuration files, and what `ssh -G` and the reader make of them.
 ///
@@ -33,6 +33,13 @@ struct SSHConfigCase: Sendable {
         "proxycommand", "proxyjump", "pubkeyacceptedalgorithms", "pubkeyauthentication",
         "securitykeyprovider", "serveralivecountmax", "serveraliveinterval",
         "stricthostkeychecking", "user", "userknownhostsfile",
+    ]
+
+    /// Keywords whose values Sluice does not check, since it has no use for them.
+    static let unchecked: Set<String> = [
+        "addkeystoagent", "canonicaldomains", "canonicalizepermittedcnames", "controlpersist",
+        "dynamicforward", "escapechar", "ipqos", "localforward", "permitremoteopen", "rekeylimit",
+        "remoteforward", "sendenv", "setenv", "streamlocalbindmask", "tunneldevice",
     ]
 
     /// The lines of `ssh -G` by their keys.

@@ -1,3 +1,5 @@
+package import SluiceModel
+
 /// Which addresses to connect to.
 package enum SSHAddressFamily: String, Sendable, Hashable, Codable { case any, inet, inet6 }
 

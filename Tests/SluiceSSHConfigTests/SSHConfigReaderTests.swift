@@ -3,7 +3,7 @@ import SluiceModel
 import Synchronization
 import Testing
 
-@testable import SluiceConfig
+@testable import SluiceSSHConfig
 
 @Suite("Reading ssh configurations")
 struct SSHConfigReaderTests {

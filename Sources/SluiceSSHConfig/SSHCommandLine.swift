@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// Options as they stand on ssh's command line, which come before all files.
 struct SSHCommandLine {
     enum Option: Sendable, Hashable {
@@ -129,7 +131,7 @@ extension SSHEvaluation {
             }
             // ssh only warns of a file that is not there.
             if system.exists(path.text) {
-                try options.append(.identityfile, [path], from: .argument, at: place)
+                try options.append(.identityfile, [path], from: .argument)
             }
         case .jump(let value):
             guard options[.proxyjump] == nil, options[.proxycommand] == nil else {
@@ -160,7 +162,7 @@ extension SSHEvaluation {
                 try options.set(keyword, to: value, at: place)
             }
         case .append(let keyword, let items):
-            try options.append(keyword, items, from: .user, at: place)
+            try options.append(keyword, items, from: .user)
         case .host, .match, .include:
             throw SSHComplaint(
                 1, "'\(words.keyword.text)' has no meaning on the command line",

@@ -1,4 +1,4 @@
-@testable import SluiceConfig
+@testable import SluiceSSHConfig
 
 /// Reads any bytes as a configuration, for a fuzzer: no input may crash the reader, hold it up, or
 /// make it take memory without a bound.

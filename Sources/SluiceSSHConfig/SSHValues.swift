@@ -39,7 +39,7 @@ enum SSHValues {
 
     /// What C's `strtol` reads: blanks, a sign, digits; too large a number stays at the limit.
     static func leadingNumber(
-        _ bytes: [UInt8], from start: Int, radix: Int = 10
+        _ bytes: [UInt8], from start: Int
     ) -> (number: Int, end: Int)? {
         var index = start
         while index < bytes.count, bytes[index].isASCIISpace { index += 1 }
@@ -52,9 +52,8 @@ enum SSHValues {
         }
         let digits = index
         var number = 0
-        while index < bytes.count, (48...57).contains(bytes[index]), Int(bytes[index]) - 48 < radix
-        {
-            let (product, overflow) = number.multipliedReportingOverflow(by: radix)
+        while index < bytes.count, (48...57).contains(bytes[index]) {
+            let (product, overflow) = number.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(Int(bytes[index]) - 48)
             number = overflow || carry ? .max : sum
             index += 1

@@ -1,5 +1,3 @@
-package import SluiceModel
-
 /// One thing that is wrong with what a user wrote.
 package struct ConfigurationProblem: Sendable, Hashable, CustomStringConvertible {
     /// Where it is written; nil when it came from no file, for example from a flag.
@@ -25,7 +23,7 @@ package struct ConfigurationProblem: Sendable, Hashable, CustomStringConvertible
     package var description: String { heading + "\n  remedy: " + remedy }
 
     /// `file:line:column: key.path: message`.
-    var heading: String {
+    package var heading: String {
         [location?.description, keyPath, message].compactMap(\.self).joined(separator: ": ")
     }
 
