@@ -42,11 +42,14 @@ extension Fleet {
     /// It is the same machine afterwards to who asks for its boot id: that can't be changed here.
     package func losePower(_ node: Node) async {
         await cutSSH(node)
-        // Twice: what was being started meanwhile.
-        for _ in 1...2 {
-            for pid in ProcessTable.processes(of: node.directory) {
-                ProcessTable.send(SIGKILL, to: pid)
-            }
+        // Again and again: what was being started meanwhile, and until all of them are gone.
+        let limit = ContinuousClock.now + .seconds(10)
+        while case let left = ProcessTable.processes(of: node.directory), !left.isEmpty,
+            ContinuousClock.now < limit
+        {
+            for pid in left { ProcessTable.send(SIGKILL, to: pid) }
+            // Not interrupted: the power is lost whatever becomes of the caller.
+            _ = await Task { try? await Task.sleep(for: .milliseconds(5)) }.value
         }
     }
 

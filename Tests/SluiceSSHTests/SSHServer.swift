@@ -216,7 +216,13 @@ final class Agent {
         let socket = directory + "/agent"
         self.socket = socket
         child = try await LeashedProgram.start(["ssh-agent", "-D", "-a", socket])
-        try await eventually("ssh-agent listens") { unsafe access(socket, R_OK) == 0 }
+        // Its socket is there a moment before it listens: 2 is the status for an agent that can't be
+        // reached, and 1 for one without keys.
+        try await eventually("ssh-agent listens") {
+            try await Program(
+                "ssh-add", ["-l"], variables: .inherited(updating: ["SSH_AUTH_SOCK": socket])
+            ).run().number < 2
+        }
     }
 
     func add(_ key: String) async throws {
