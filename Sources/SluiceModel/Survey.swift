@@ -15,6 +15,11 @@ package struct ProcessIdentity: Sendable, Hashable, Codable, CustomStringConvert
         self.bootID = bootID
     }
 
+    /// Whether it is the very process: a pid comes again, and after a reboot a start time, too.
+    package func isSame(as other: ProcessIdentity?) -> Bool {
+        pid == other?.pid && startTicks == other?.startTicks && bootID == other?.bootID
+    }
+
     package var description: String {
         "pid \(pid)" + (executable.isEmpty ? "" : " (\(executable))")
     }
@@ -105,21 +110,6 @@ package struct ProbeResult: Sendable, Hashable, Codable {
         if let status { return "\(status)" }
         return error ?? verdict.rawValue
     }
-}
-
-/// What became of one remote command.
-package enum CommandOutcome: Sendable, Hashable, Codable {
-    /// Exit status 0, with the values of its machine-readable line.
-    case succeeded(Report)
-    /// Any other exit status, with what it said on standard error.
-    case failed(status: Int, message: String)
-    /// It was sent and no status came back: it may have run.
-    case unknown(reason: String)
-    /// It was not sent: the host could not be reached. `code` is a stable word for why, for example
-    /// `host-key-unknown`.
-    case unreachable(reason: String, remedy: String, code: String = "unreachable")
-
-    package typealias Report = [String: String]
 }
 
 /// Why a host, or the whole fleet, was not cleared.

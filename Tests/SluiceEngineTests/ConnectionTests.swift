@@ -83,10 +83,10 @@ import Testing
                 return .unknown(reason: "connection lost")
             }
             guard let since = sent, command.role == .observe,
-                case .succeeded(var report) = world.answer(host, command, plan)
+                case .succeeded(.observation(var seen)) = world.answer(host, command, plan)
             else { return nil }
-            if world.now - since < .seconds(40) { report["busy"] = "1" }
-            return .succeeded(report)
+            if world.now - since < .seconds(40) { seen.isBusy = true }
+            return .succeeded(.observation(seen))
         }
         world.onTime = {
             // It comes up in the end.

@@ -20,7 +20,7 @@ import Testing
     }
 
     private func inspection(of host: World.Host, _ more: [String: String]) -> CommandOutcome {
-        .succeeded(
+        .reported(
             [
                 "pid": host.pid.map { "\($0)" } ?? "", "start": "\(host.startTicks)",
                 "exe": "/x", "boot": host.boot, "owner": host.pid == nil ? "none" : "self",
@@ -255,7 +255,7 @@ import Testing
             guard command.role == .lock, host == "h1" else { return nil }
             asked += 1
             return asked > polls
-                ? nil : .succeeded(["took": "fresh", "former": "", "busy": "1"])
+                ? nil : .reported(["took": "fresh", "former": "", "busy": "1"])
         }
         let rollout = world.run(try Sample.plan(2))
         #expect(world.violations == [])
@@ -270,7 +270,7 @@ import Testing
         var world = Sample.world(2)
         world.faults = { _, _, command in
             command.role == .lock
-                ? .succeeded(["took": "fresh", "former": "", "busy": "1"]) : nil
+                ? .reported(["took": "fresh", "former": "", "busy": "1"]) : nil
         }
         let end = world.now + .seconds(20)
         world.interruptAt = [end]

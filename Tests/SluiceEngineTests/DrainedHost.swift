@@ -166,7 +166,7 @@ final class DrainedHost: Sendable {
 
     func process() async throws -> ProcessIdentity {
         let seen = try await host.run(commands.inspect(), claim)
-        return try #require(SurveyReading.process(in: seen.report), "\(seen)")
+        return try #require(ProcessReport(ReportFields(seen.report))?.process, "\(seen)")
     }
 
     // MARK: Time

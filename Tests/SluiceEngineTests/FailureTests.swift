@@ -169,7 +169,7 @@ import Testing
                     world.hosts["h1"]?.pid == nil,
                     !endsByItself || world.now - since < .seconds(5)
                 else { return nil }
-                return .succeeded(["pid": "", "owner": "none", "boot": "b", "old": "1"])
+                return .reported(["pid": "", "owner": "none", "boot": "b", "old": "1"])
             default: break
             }
             return nil

@@ -6,7 +6,7 @@ import Testing
 
 /// What one look at a host after a crash says.
 @Suite(.aFewAtOnce) struct HostObservationTests {
-    private static let facts: CommandOutcome.Report = [
+    private static let facts: [String: String] = [
         "pid": "4711", "start": "10000", "state": "S", "exe": "/x", "boot": "b", "owner": "child",
         "cgt": "0000000000000800", "current": "releases/v1", "have": "sha-v2", "exists": "1",
         "partial": "1", "lock": "held", "lock_token": "t1", "lock_rollout": "r1",
@@ -14,8 +14,12 @@ import Testing
         "now": "1500", "busy": "1",
     ]
 
-    private func observation(_ changes: CommandOutcome.Report = [:]) -> HostObservation? {
-        HostObservation(Self.facts.merging(changes) { $1 }, spec: Sample.spec("h1"))
+    private func observation(_ changes: [String: String] = [:]) -> HostObservation? {
+        HostObservation(ReportFields(Self.facts.merging(changes) { $1 }))
+    }
+
+    private func release(of seen: HostObservation) -> String? {
+        seen.currentRelease(of: Sample.spec("h1").artifact)
     }
 
     @Test func everyFact() throws {
@@ -24,8 +28,8 @@ import Testing
             seen.process
                 == ProcessIdentity(pid: 4711, startTicks: 10000, executable: "/x", bootID: "b"))
         #expect(seen.bootID == "b" && seen.portOwner == .child && seen.ownsPort)
-        #expect(seen.catches("USR2") && !seen.catches("USR1"))
-        #expect(seen.current == "releases/v1" && seen.currentRelease == "v1")
+        #expect(seen.service.catches("USR2") && !seen.service.catches("USR1"))
+        #expect(seen.current == "releases/v1" && release(of: seen) == "v1")
         #expect(seen.releaseSHA256 == "sha-v2" && seen.releaseExists && seen.hasPartial)
         #expect(
             seen.lock
@@ -48,7 +52,7 @@ import Testing
                 "partial": "0", "lock": "none", "lock_since": "", "lock_until": "", "busy": "0",
             ]))
         #expect(seen.process == nil && seen.portOwner == .none && !seen.ownsPort)
-        #expect(seen.currentRelease == nil && seen.releaseSHA256 == nil)
+        #expect(release(of: seen) == nil && seen.releaseSHA256 == nil)
         #expect(!seen.releaseExists && !seen.hasPartial && !seen.isBusy)
         #expect(seen.lock == nil && !seen.hasBrokenLock && !seen.isHeld(by: ""))
     }
@@ -62,15 +66,16 @@ import Testing
     @Test(arguments: [
         ["lock": "broken"], ["lock_until": ""], ["lock_since": "x"],
         ["lock_until": "99999999999999999999"], ["lock_until": "253402300800"],
-    ]) func aBrokenLockIsNoLock(changes: CommandOutcome.Report) {
+    ]) func aBrokenLockIsNoLock(changes: [String: String]) {
         #expect(observation(changes)?.lock == nil)
         #expect(observation(changes)?.hasBrokenLock == true)
     }
 
-    @Test(arguments: ["boot", "busy", "lock", "now"]) func halfAReportIsNone(key: String) {
+    @Test(arguments: ["boot", "busy", "lock", "now", "owner", "pid", "exists", "partial"])
+    func halfAReportIsNone(key: String) {
         var facts = Self.facts
         facts[key] = nil
-        #expect(HostObservation(facts, spec: Sample.spec("h1")) == nil)
+        #expect(HostObservation(ReportFields(facts)) == nil)
     }
 
     /// The scripts themselves, of a host that has it all.
@@ -92,15 +97,18 @@ import Testing
         let seen = try await host.observe()
         #expect(seen.process?.pid == Int(getpid()))
         #expect(seen.process.map { "\($0.startTicks)" } == ProcessTree.start(of: Int(getpid())))
-        #expect(seen.currentRelease == "v1" && seen.releaseSHA256 == "5ha")
+        #expect(
+            seen.currentRelease(of: host.commands.spec.artifact) == "v1"
+                && seen.releaseSHA256 == "5ha")
         #expect(seen.releaseExists && seen.hasPartial && !seen.isBusy)
         #expect(seen.lock?.controller == "ci-1" && !seen.hasBrokenLock)
 
         let survey = try await host.run(host.commands.survey(), claim)
         #expect(survey.status == 0 && survey.errors.isEmpty, "\(survey)")
         #expect(survey.report["missing"] == "", "\(survey)")
+        let report = try #require(SurveyReport(ReportFields(survey.report)), "\(survey)")
         let reading = SurveyReading(
-            report: survey.report, spec: host.commands.spec, release: host.commands.release)
+            report: report, spec: host.commands.spec, release: host.commands.release)
         let problems = reading.verdict(probe: SurveyReadingTests.passing).1
         #expect(problems.map(\.code).contains("host-locked"))
         #expect(!problems.map(\.code).contains("not-writable"))

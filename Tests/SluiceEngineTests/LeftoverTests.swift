@@ -151,16 +151,17 @@ import Testing
         }
         world.faults = { world, host, command in
             switch command.role {
-            case .lock where isThere: return .succeeded(["took": "own", "busy": "1"])
+            case .lock where isThere: return .reported(["took": "own", "busy": "1"])
             case .endUpload where isThere:
                 isThere = false
-                return .succeeded(["ended": " 4711"])
+                return .reported(["ended": " 4711"])
             case .observe where isThere:
-                guard case .succeeded(var report) = world.answer(host, command, plan) else {
+                guard case .succeeded(.observation(var seen)) = world.answer(host, command, plan)
+                else {
                     return nil
                 }
-                report["busy"] = "1"
-                return .succeeded(report)
+                seen.isBusy = true
+                return .succeeded(.observation(seen))
             default: return nil
             }
         }

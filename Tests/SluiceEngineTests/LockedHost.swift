@@ -229,7 +229,7 @@ final class LockedHost: Sendable {
     func observe() async throws -> HostObservation {
         let result = try await run(commands.observe(), Claim(token: "", rollout: ""))
         #expect(result.status == 0 && result.errors.isEmpty, "\(result)")
-        return try #require(HostObservation(result.report, spec: commands.spec), "\(result)")
+        return try #require(HostObservation(ReportFields(result.report)), "\(result)")
     }
 
     // MARK: Its files

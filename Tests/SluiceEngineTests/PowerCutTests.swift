@@ -22,9 +22,7 @@ import Testing
     private func held(_ host: LockedHost, _ commands: RemoteCommands) async throws -> [String] {
         let survey = try await host.run(commands.survey(), Self.claim)
         #expect(survey.status == 0 && survey.errors.isEmpty, "\(survey)")
-        return SurveyReading(
-            report: survey.report, spec: commands.spec, release: commands.release, pushes: false
-        ).held.map(\.id)
+        return try #require(SurveyReport(ReportFields(survey.report)), "\(survey)").held.map(\.id)
     }
 
     // MARK: Unpack

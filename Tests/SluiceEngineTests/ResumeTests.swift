@@ -262,13 +262,14 @@ import Testing
         value.owesReadmission = true
         value.step = .start
         value.done = [.pingOff, .drain, .connections, .stop, .activate]
-        var report: CommandOutcome.Report = [
+        var report: [String: String] = [
             "pid": "300", "start": "5", "state": "S", "boot": "b", "owner": "self",
             "current": "releases/v1", "busy": "0", "lock": "none", "now": "1000",
+            "exists": "0", "partial": "0",
             "exe": "/srv/app/releases/v2/bin/app",
         ]
         func goesOn() throws -> Bool {
-            let seen = try #require(HostObservation(report, spec: host.spec))
+            let seen = try #require(HostObservation(ReportFields(report)))
             let situation = Situation(
                 plan: host, release: "v2", value: value, seen: seen,
                 probe: ProbeResult(verdict: .passing, status: 200, took: .zero), mode: .restore)
@@ -293,10 +294,10 @@ import Testing
             let end = world.now + .seconds(20)
             world.faults = { world, host, command in
                 guard command.role == .observe, world.now < end,
-                    case .succeeded(var report) = world.answer(host, command, plan)
+                    case .succeeded(.observation(var seen)) = world.answer(host, command, plan)
                 else { return nil }
-                report["busy"] = "1"
-                return .succeeded(report)
+                seen.isBusy = true
+                return .succeeded(.observation(seen))
             }
             let sent = world.sent.count
             world.interruptAt = [world.now + .seconds(3), world.now + .seconds(4)]
@@ -340,10 +341,10 @@ import Testing
         let end = try #require(unpacking) + .seconds(40)
         world.faults = { world, host, command in
             guard command.role == .observe, world.now < end,
-                case .succeeded(var report) = world.answer(host, command, plan)
+                case .succeeded(.observation(var seen)) = world.answer(host, command, plan)
             else { return nil }
-            report["busy"] = "1"
-            return .succeeded(report)
+            seen.isBusy = true
+            return .succeeded(.observation(seen))
         }
         let before = world.sent.count
         let rollout = world.resume(plan, .resume)

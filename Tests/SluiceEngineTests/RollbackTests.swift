@@ -19,20 +19,18 @@ import Testing
             [.modificationDate: Date(timeIntervalSinceNow: Double(-age))], ofItemAtPath: record)
     }
 
-    private func reading(_ host: LockedHost) async throws -> SurveyReading {
+    private func look(_ host: LockedHost) async throws -> SurveyReport {
         let survey = try await host.run(
             host.commands.survey(), Claim(token: "t1", rollout: "r1"))
         #expect(survey.status == 0 && survey.errors.isEmpty, "\(survey)")
-        return SurveyReading(
-            report: survey.report, spec: host.commands.spec, release: host.commands.release,
-            pushes: false)
+        return try #require(SurveyReport(ReportFields(survey.report)), "\(survey)")
     }
 
     /// The newest push first; what Sluice did not put there, or no release could be called, is
     /// passed over.
     @Test(arguments: HostShell.all) func theHostsOwnRecord(shell: HostShell) async throws {
         let host = try LockedHost(shell)
-        #expect(try await reading(host).held == [])
+        #expect(try await look(host).held == [])
         try place("v1", "aa", on: host, age: 300)
         try place("v3", "cc", on: host, age: 100)
         try place("v2", "bb", on: host, age: 200)
@@ -43,7 +41,7 @@ import Testing
         try place(".v4.aa.new", "ee", on: host, age: 20)
         try place("empty", "", on: host, age: 10)
         #expect(
-            try await reading(host).held
+            try await look(host).held
                 == [("v3", "cc"), ("v2", "bb"), ("v1", "aa")].map {
                     HeldRelease(id: $0.0, sha256: $0.1)
                 })
@@ -74,18 +72,18 @@ import Testing
     }
 
     /// A full disk may be the reason to go back; what is there under the name is the point of it.
-    @Test func whatASurveyWithoutAPushAsksFor() {
-        func verdict(_ changes: CommandOutcome.Report) -> (HostBaseline?, [SurveyProblem]) {
+    @Test func whatASurveyWithoutAPushAsksFor() throws {
+        func verdict(_ changes: [String: String]) throws -> (HostBaseline?, [SurveyProblem]) {
             SurveyReading(
-                report: SurveyReadingTests.facts.merging(changes) { $1 }, spec: Sample.spec("h1"),
+                report: try #require(SurveyReadingTests.report(changes)), spec: Sample.spec("h1"),
                 release: ReleaseArtifact(held: "v2", sha256: ""), pushes: false
             ).verdict(probe: SurveyReadingTests.passing)
         }
-        let (baseline, problems) = verdict(["exists": "1", "have": "x", "free": "1024"])
+        let (baseline, problems) = try verdict(["exists": "1", "have": "x", "free": "1024"])
         #expect(problems == [] && baseline?.hasRelease == false)
-        #expect(verdict(["free": "1023"]).1.map(\.code) == ["disk-full"])
+        #expect(try verdict(["free": "1023"]).1.map(\.code) == ["disk-full"])
         // No digest is not the same as the same digest.
-        #expect(verdict(["exists": "0", "have": ""]).0?.hasRelease == false)
+        #expect(try verdict(["exists": "0", "have": ""]).0?.hasRelease == false)
     }
 
     // MARK: The plan

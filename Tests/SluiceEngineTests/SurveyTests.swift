@@ -6,20 +6,32 @@ import Testing
 
 /// What the survey's facts mean.
 @Suite struct SurveyReadingTests {
-    static let facts: CommandOutcome.Report = [
+    static let facts: [String: String] = [
         "pid": "4711", "start": "10000", "state": "S", "exe": "/x", "boot": "b", "owner": "self",
         "cgt": "0000000000000800", "missing": "", "zstd": "1", "kind": "link",
         "current": "releases/v1", "alive": "1", "moved": "1000", "btime": "900",
         "digest": "sha-v1", "have": "", "exists": "0", "releases": "v1 v0 ", "writable": "1",
         "free": "1000000", "hz": "100", "user": "deploy", "lock": "none", "now": "2000",
     ]
+    /// Stands for a line that is no survey's.
+    private static let unreadable = SurveyProblem(
+        code: "unreadable", message: "no report", remedy: "none")
+
+    static func report(_ changes: [String: String] = [:]) -> SurveyReport? {
+        SurveyReport(ReportFields(facts.merging(changes) { $1 }))
+    }
+
+    static func outcome(_ changes: [String: String] = [:]) -> CommandOutcome {
+        report(changes).map { .succeeded(.survey($0)) } ?? .unknown(reason: "no report")
+    }
+
     static let passing = ProbeResult(verdict: .passing, status: 200, took: .milliseconds(4))
 
     private func verdict(
-        _ changes: CommandOutcome.Report = [:], probe: ProbeResult = passing,
+        _ changes: [String: String] = [:], probe: ProbeResult = passing,
         release: ReleaseArtifact = Sample.release, spec change: (inout HostSpec) -> Void = { _ in }
     ) -> (HostBaseline?, [SurveyProblem]) {
-        let report = Self.facts.merging(changes) { $1 }
+        guard let report = Self.report(changes) else { return (nil, [Self.unreadable]) }
         return SurveyReading(
             report: report, spec: Sample.spec("h1", change: change), release: release
         ).verdict(probe: probe)
@@ -37,7 +49,7 @@ import Testing
                     freeBytes: 1_024_000_000, hasZstd: true, answerTime: .milliseconds(4)))
     }
 
-    private static let cases: [(CommandOutcome.Report, [String])] = [
+    private static let cases: [([String: String], [String])] = [
         (["pid": "", "owner": "none"], ["not-running"]),
         (["pid": "12", "start": "", "state": "", "owner": "none"], ["not-running"]),
         (["state": "Z", "owner": "none"], ["not-running"]),
@@ -45,7 +57,8 @@ import Testing
         (["state": "Z", "owner": "other"], ["process-unknown"]),
         (["owner": "unreadable"], ["process-unreadable"]),
         (["owner": "other"], ["port-not-owned"]), (["owner": "none"], ["port-not-owned"]),
-        (["owner": ""], ["port-not-owned"]),
+        (["owner": ""], ["unreadable"]), (["alive": ""], ["unreadable"]),
+        (["kind": "x"], ["unreadable"]), (["writable": "yes"], ["unreadable"]),
         (["cgt": "0000000000000000"], ["signal-not-caught"]),
         (["cgt": "0000000000000400"], ["signal-not-caught"]),
         (["cgt": ""], ["signal-not-caught"]), (["cgt": "x"], ["signal-not-caught"]),
@@ -82,7 +95,7 @@ import Testing
         }
     }
 
-    private static let lock: CommandOutcome.Report = [
+    private static let lock: [String: String] = [
         "lock": "held", "lock_token": "t9", "lock_rollout": "r9", "lock_user": "ana",
         "lock_controller": "ci-1", "lock_since": "1000", "lock_until": "2000",
     ]
@@ -104,7 +117,7 @@ import Testing
     @Test(arguments: [
         ["now": "2001"], ["lock": "none"], ["lock": "broken"], ["lock_until": ""],
         ["lock_until": "99999999999999999999"], ["lock_until": "9999999999999"],
-    ]) func aLockThatHoldsNothing(changes: CommandOutcome.Report) {
+    ]) func aLockThatHoldsNothing(changes: [String: String]) {
         let (baseline, problems) = verdict(Self.lock.merging(changes) { $1 })
         #expect(problems == [])
         #expect(baseline != nil)
@@ -174,15 +187,20 @@ import Testing
         #expect(verdict(["moved": moved]).0?.runsOlderRelease == older)
     }
 
+    private func catches(_ signal: String, mask: String) -> Bool {
+        ProcessReport(process: nil, bootID: "b", portOwner: .none, caughtSignals: mask)
+            .catches(signal)
+    }
+
     @Test func signalsAreBits() {
         for (name, number) in [("HUP", 1), ("USR1", 10), ("USR2", 12), ("TERM", 15), ("PWR", 30)] {
             let mask = String(UInt64(1) << UInt64(number - 1), radix: 16)
-            #expect(SurveyReading.catches(name, mask: mask))
-            #expect(SurveyReading.catches(name, mask: "fffffffffffffff" + "f"))
+            #expect(catches(name, mask: mask))
+            #expect(catches(name, mask: "fffffffffffffff" + "f"))
             let others = String(~(UInt64(1) << UInt64(number - 1)), radix: 16)
-            #expect(!SurveyReading.catches(name, mask: others))
+            #expect(!catches(name, mask: others))
         }
-        #expect(!SurveyReading.catches("KILL", mask: "ffffffffffffffff"))
+        #expect(!catches("KILL", mask: "ffffffffffffffff"))
     }
 
     @Test func aFailedScript() {
@@ -246,7 +264,7 @@ import Testing
             }
             return state.withLock { state in
                 state.now -= 1
-                return state.answers[target.name] ?? .succeeded(SurveyReadingTests.facts)
+                return state.answers[target.name] ?? SurveyReadingTests.outcome()
             }
         }
 
@@ -289,8 +307,8 @@ import Testing
         let answers: [String: CommandOutcome] = [
             "h1": .unreachable(reason: "connection refused", remedy: "start sshd"),
             "h2": .failed(status: 2, message: "syntax error"),
-            "h4": .unknown(reason: "the connection broke"), "h5": .succeeded([:]),
-            "h6": .succeeded(SurveyReadingTests.facts.merging(["writable": "0"]) { $1 }),
+            "h4": .unknown(reason: "the connection broke"), "h5": .succeeded(.done),
+            "h6": SurveyReadingTests.outcome(["writable": "0"]),
         ]
         let gate = Gate(size: 6, answers: answers)
         let findings = await Surveyor(hosts: gate, prober: gate, forks: 6).survey(

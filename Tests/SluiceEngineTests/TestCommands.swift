@@ -118,6 +118,37 @@ extension RemoteCommand {
     }
 }
 
+extension CommandOutcome {
+    /// A report as a host prints it, by the names of its values; those that are not given are those of
+    /// a host without anything.
+    static func reported(_ values: [String: String]) -> CommandOutcome {
+        let kind: HostOperation.Kind
+        if values["took"] != nil {
+            kind = .lock
+        } else if values["connections"] != nil {
+            kind = .countConnections
+        } else if values["digest"] != nil {
+            kind = .findRelease
+        } else if values["ended"] != nil {
+            kind = .endUpload
+        } else if values["gone"] != nil {
+            kind = .prune
+        } else if values["busy"] != nil {
+            kind = .observe
+        } else {
+            kind = .inspect
+        }
+        let blank = [
+            "pid": "", "owner": "none", "boot": "b", "lock": "none", "now": "1000",
+            "exists": "0", "partial": "0",
+        ]
+        guard let report = HostReport(kind, ReportFields(blank.merging(values) { $1 })) else {
+            return .unknown(reason: "\(kind.rawValue): \(values)")
+        }
+        return .succeeded(report)
+    }
+}
+
 extension RemoteScript {
     /// The text as a test wants it to be.
     mutating func rewrite(_ body: (String) -> String) {

@@ -23,11 +23,12 @@ import Testing
                 end = world.now + .seconds(40)
                 return .unknown(reason: "connection lost")
             case .observe:
-                guard let end, case .succeeded(var report) = world.answer(host, command, plan)
+                guard let end,
+                    case .succeeded(.observation(var seen)) = world.answer(host, command, plan)
                 else { return nil }
-                report["busy"] = world.now < end ? "1" : "0"
+                seen.isBusy = world.now < end
                 if world.now >= end { world.hosts[host]?.releases["v2"] = "sha-v2" }
-                return .succeeded(report)
+                return .succeeded(.observation(seen))
             default: return nil
             }
         }
@@ -45,7 +46,7 @@ import Testing
         var world = Sample.world(2)
         world.faults = { _, _, command in
             if command.role == .unpack { return .unknown(reason: "connection lost") }
-            return command.role == .observe ? .succeeded(["busy": "1"]) : nil
+            return command.role == .observe ? .reported(["busy": "1"]) : nil
         }
         let rollout = world.run(try Sample.plan(2))
         #expect(world.violations == [])

@@ -160,10 +160,10 @@ import Testing
         world.faults = { world, host, command in
             guard command.role == .inspect, world.hosts["h1"]?.running == "v1",
                 world.hosts["h1"]?.starts == 2,
-                case .succeeded(var report) = world.answer(host, command, plan)
+                case .succeeded(.process(var report)) = world.answer(host, command, plan)
             else { return nil }
-            report["exe"] = "/srv/app/releases/v2/app"
-            return .succeeded(report)
+            report.process?.executable = "/srv/app/releases/v2/app"
+            return .succeeded(.process(report))
         }
         let rollout = world.run(plan)
         #expect(results(rollout) == ["h1": .needsAttention, "h2": .untouched])
@@ -178,7 +178,7 @@ import Testing
             guard command.role == .lock else { return nil }
             asked += 1
             return asked == 2
-                ? .unknown(reason: "broken") : .succeeded(["busy": asked < 5 ? "1" : "0"])
+                ? .unknown(reason: "broken") : .reported(["busy": asked < 5 ? "1" : "0"])
         }
         let rollout = world.run(plan)
         #expect(results(rollout) == ["h1": .deployed])
@@ -296,7 +296,7 @@ import Testing
                 starts += 1
                 return starts == 1 ? .failed(status: 1, message: "no") : nil
             case .inspect where starts == 1:
-                return .succeeded([
+                return .reported([
                     "pid": "777", "start": "9", "exe": "/usr/sbin/other", "boot": "b",
                     "owner": "none", "state": "S", "cgt": "0000000000000800",
                 ])

@@ -56,7 +56,7 @@ extension World {
         return process.pid == pid && process.bootID == host.boot
     }
 
-    private func inspection(_ host: Host) -> CommandOutcome.Report {
+    private func inspection(_ host: Host) -> [String: String] {
         guard let pid = host.pid else {
             return ["pid": "", "owner": "none", "boot": host.boot]
         }
@@ -82,9 +82,9 @@ extension World {
             return .failed(status: ScriptStatus.releaseNotVerified, message: "another release")
         }
         switch command.role {
-        case .inspect: return .succeeded(inspection(host))
+        case .inspect: return .reported(inspection(host))
         case .observe:
-            return .succeeded(
+            return .reported(
                 inspection(host).merging([
                     "current": "releases/\(host.current)",
                     "have": host.releases[release.id] ?? "",
@@ -97,12 +97,13 @@ extension World {
         case .lock:
             host.lock = process
             host.timer?.beat = now
+            return .reported(["took": "fresh", "busy": "0"])
         case .countConnections:
             let count = host.connections
             if host.latched { host.connections = max(0, count - 1) }
-            return .succeeded(["connections": "\(count)"])
+            return .reported(["connections": "\(count)"])
         case .findRelease:
-            return .succeeded([
+            return .reported([
                 "digest": host.releases[release.id] ?? "",
                 "exists": host.releases[release.id] == nil ? "0" : "1",
             ])
@@ -133,10 +134,12 @@ extension World {
             hosts[name] = host
             startService(name)
             host = hosts[name] ?? host
-        case .preparePush, .receive, .prune, .hook, .survey, .renew, .unlock, .endUpload,
+        case .prune: return .reported(["gone": ""])
+        case .endUpload: return .reported(["ended": ""])
+        case .preparePush, .receive, .hook, .survey, .renew, .unlock,
             .inspectExit, .observeExit, .restorePingOff, .unlockKeepingTimer, .restoreByHand:
             break
         }
-        return .succeeded([:])
+        return .succeeded(.done)
     }
 }

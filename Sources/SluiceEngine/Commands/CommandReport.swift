@@ -1,4 +1,4 @@
-package import SluiceModel
+import SluiceModel
 
 /// Names that Sluice gives.
 enum ReleaseName {
@@ -24,12 +24,12 @@ package enum CommandReport {
     static let mark = "sluice"
 
     /// The values of the last such line in `output`; empty without one.
-    package static func values(in output: String) -> CommandOutcome.Report {
+    package static func values(in output: String) -> [String: String] {
         // By scalar: what stands before the mark may end in CR LF, which is one `Character`.
         for line in output.unicodeScalars.split(separator: "\n").reversed() {
             let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
             guard let first = fields.first, String(first) == mark else { continue }
-            var values: CommandOutcome.Report = [:]
+            var values: [String: String] = [:]
             for field in fields.dropFirst() {
                 guard let equals = field.firstIndex(of: "=") else { continue }
                 values[String(field[..<equals])] = String(field[field.index(after: equals)...])

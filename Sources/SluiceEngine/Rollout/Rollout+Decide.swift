@@ -326,6 +326,19 @@ extension CommandOutcome {
         }
     }
 
+    /// What a look at the service's process saw.
+    var process: ProcessReport? {
+        switch self {
+        case .succeeded(.process(let report)): report
+        case .succeeded(.observation(let seen)): seen.service
+        case .succeeded, .failed, .unknown, .unreachable: nil
+        }
+    }
+
+    var observation: HostObservation? {
+        if case .succeeded(.observation(let seen)) = self { seen } else { nil }
+    }
+
     /// The host could not be reached, and nothing was sent.
     var isUnreachable: Bool { if case .unreachable = self { true } else { false } }
 

@@ -332,9 +332,7 @@ extension Rollout {
         guard let limit = plan.host(host)?.spec.drain.connections,
             let deadline = activities[host]?.deadline
         else { return }
-        guard case .succeeded(let report) = outcome,
-            let count = report["connections"].flatMap({ Int($0) })
-        else {
+        guard case .succeeded(.connections(let count)) = outcome else {
             fail(
                 host, "connections could not be counted: \(outcome.failureText ?? "no figure")",
                 remedy: outcome.remedy ?? "check that /proc/net/tcp can be read on the host", &turn)

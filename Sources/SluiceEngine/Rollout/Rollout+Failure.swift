@@ -98,8 +98,8 @@ extension Rollout {
     /// What a look at the host reported; without one the step in hand has failed.
     mutating func look(
         at host: String, _ outcome: CommandOutcome, _ turn: inout Turn
-    ) -> CommandOutcome.Report? {
-        if case .succeeded(let report) = outcome { return report }
+    ) -> ProcessReport? {
+        if let report = outcome.process { return report }
         fail(
             host, "the host could not be looked at: \(outcome.failureText ?? "")",
             remedy: outcome.remedy ?? "look at the host", &turn)
@@ -108,11 +108,11 @@ extension Rollout {
 
     /// The process that an `inspect` found, if it is the service's: a pidfile that nobody has
     /// rewritten may name a process of somebody else by now, and the way back stops what it finds.
-    func serviceProcess(_ host: String, in report: CommandOutcome.Report) -> ProcessIdentity? {
-        guard let plan = plan.host(host), let process = SurveyReading.process(in: report),
+    func serviceProcess(_ host: String, in report: ProcessReport) -> ProcessIdentity? {
+        guard let plan = plan.host(host), let process = report.process,
             process.pid != 1
         else { return nil }
-        if ["self", "child"].contains(report["owner"]) { return process }
+        if report.ownsPort { return process }
         let known = plan.baseline?.process.executable ?? ""
         let isKnown = !known.isEmpty && process.executable == known
         return isKnown || process.executable.hasPrefix(plan.spec.artifact.root + "/")

@@ -4,7 +4,7 @@ import SluiceModel
 extension Rollout {
     mutating func locked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         switch outcome {
-        case .succeeded(let report) where report["busy"] == "1":
+        case .succeeded(.lock(let report)) where report.isBusy:
             if activities[host]?.restarts == 0 {
                 activities[host]?.restarts = 1
                 send(host, .endUpload, .lockEnd, &turn)
@@ -19,14 +19,14 @@ extension Rollout {
             progress(
                 host, "a command of an earlier run still runs there", until: deadline, &turn)
             enterPhase(host, .lockPause, &turn) { .timer($0, after: .seconds(1)) }
-        case .succeeded(let report):
-            finishStep(host, detail: report["took"] == "stale" ? "a lock left behind" : nil, &turn)
+        case .succeeded(.lock(let report)):
+            finishStep(host, detail: report.took == .stale ? "a lock left behind" : nil, &turn)
         case .failed(ScriptStatus.lockHeld, let message):
             fail(
                 host, message,
                 remedy: "wait for it, or see 'sluice status' at the controller that holds it", &turn
             )
-        case .failed, .unknown, .unreachable:
+        case .succeeded, .failed, .unknown, .unreachable:
             fail(
                 host, "the host's lock could not be taken: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy ?? "check that artifact.root can be written", &turn)

@@ -15,16 +15,16 @@ extension Rollout {
             return
         }
         switch (activity.phase, outcome) {
-        case (.pushLock, .succeeded(let report)):
-            if report["busy"] == "1", activity.restarts == 0 {
+        case (.pushLock, .succeeded(.lock(let report))):
+            if report.isBusy, activity.restarts == 0 {
                 activities[host]?.restarts = 1
                 send(host, .endUpload, .pushLockEnd, &turn)
-            } else if report["busy"] == "1", let deadline = activity.deadline, turn.now < deadline {
+            } else if report.isBusy, let deadline = activity.deadline, turn.now < deadline {
                 // Of a process that has died: its unpacking must not meet with this one's.
                 progress(
                     host, "a command of an earlier run still runs there", until: deadline, &turn)
                 enterPhase(host, .pushLockPause, &turn) { .timer($0, after: .seconds(1)) }
-            } else if report["busy"] == "1" {
+            } else if report.isBusy {
                 fail(
                     host, "a command of an earlier run still runs on the host",
                     remedy: "end it there, or wait for it", &turn)
@@ -35,8 +35,8 @@ extension Rollout {
         case (.pushLockEnd, _):
             noteEndedUpload(host, outcome, &turn)
             takePushLock(host, &turn)
-        case (.pushLook, .succeeded(let report)):
-            lookedBeforePush(host, activity, isBusy: report["busy"] != "0", &turn)
+        case (.pushLook, .succeeded(.observation(let seen))):
+            lookedBeforePush(host, activity, isBusy: seen.isBusy, &turn)
         case (.pushEnd, _):
             noteEndedUpload(host, outcome, &turn)
             lookBeforePush(host, &turn)
@@ -45,13 +45,13 @@ extension Rollout {
                 host, message,
                 remedy: "wait for it, or see 'sluice status' at the controller that holds it", &turn
             )
-        case (.pushFind, .succeeded(let report)):
-            if report["digest"] == plan.release.sha256 {
+        case (.pushFind, .succeeded(.release(let report))):
+            if report.sha256 == plan.release.sha256 {
                 finishStep(
                     host, outcome: .skipped,
                     detail: "release \(plan.release.id) is on the host already",
                     &turn)
-            } else if report["exists"] == "1" {
+            } else if report.exists {
                 fail(
                     host, "release \(plan.release.id) is on the host already, with other content",
                     remedy: "give the release another id with --release", &turn)
@@ -155,11 +155,9 @@ extension Rollout {
     mutating func noteEndedUpload(
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
-        guard case .succeeded(let report) = outcome, let ended = report["ended"], !ended.isEmpty
-        else { return }
-        note(
-            host, .warning, "an upload that nobody feeds any more was ended there (pid\(ended))",
-            &turn)
+        guard case .succeeded(.endedUploads(let pids)) = outcome, !pids.isEmpty else { return }
+        let words = pids.map { "\($0)" }.joined(separator: " ")
+        note(host, .warning, "ended an orphaned upload of an earlier run (pid \(words))", &turn)
     }
 
     private static func remedy(for outcome: CommandOutcome) -> String {

@@ -86,8 +86,7 @@ extension Rollout {
         _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         guard let plan = plan.host(host), let deadline = activity.deadline,
-            case .succeeded(let report) = outcome,
-            let seen = HostObservation(report, spec: plan.spec), seen.process == nil,
+            let seen = outcome.observation, seen.process == nil,
             seen.portOwner == .none, turn.now < deadline
         else {
             // Verification says what is wrong with it.
@@ -109,8 +108,11 @@ extension Rollout {
     mutating func pruneEnded(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         switch outcome {
         case .succeeded(let report):
-            let gone = (report["gone"] ?? "").split(separator: " ").joined(separator: ", ")
-            finishStep(host, detail: gone.isEmpty ? nil : "deleted \(gone)", &turn)
+            var detail: String?
+            if case .pruned(let gone) = report, !gone.isEmpty {
+                detail = "deleted \(gone.joined(separator: ", "))"
+            }
+            finishStep(host, detail: detail, &turn)
         case .failed, .unknown, .unreachable:
             // Old releases that stay harm nobody: the deploy is done.
             note(

@@ -109,7 +109,7 @@ extension Rollout {
     mutating func lockedForTheEnd(
         _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
-        if case .succeeded(let report) = outcome, report["busy"] == "1",
+        if case .succeeded(.lock(let report)) = outcome, report.isBusy,
             let deadline = activity.deadline, turn.now < deadline, state.interrupts < 2
         {
             enterPhase(host, .endLockPause, &turn) { .timer($0, after: .seconds(1)) }
@@ -147,7 +147,7 @@ extension Rollout {
     mutating func relocked(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         switch outcome {
         case .succeeded(let report):
-            if report["busy"] == "1" {
+            if case .lock(let lock) = report, lock.isBusy {
                 send(host, .endUpload, .relockEnd, &turn)
             } else {
                 look(at: host, &turn)
@@ -165,9 +165,7 @@ extension Rollout {
 
     mutating func observed(_ host: String, _ outcome: CommandOutcome, _ turn: inout Turn) {
         guard let plan = plan.host(host) else { return }
-        guard case .succeeded(let report) = outcome,
-            let observation = HostObservation(report, spec: plan.spec)
-        else {
+        guard let observation = outcome.observation else {
             notObserved(host, outcome.failureText ?? "no report", &turn)
             return
         }
@@ -243,7 +241,7 @@ extension Rollout {
             .observed(
                 .init(
                     host: host, process: situation.seen.process, answer: situation.probe.text,
-                    release: situation.seen.currentRelease, step: situation.value.step,
+                    release: situation.currentRelease, step: situation.value.step,
                     finding: situation.finding + ": " + text, done: done, undone: undone))
         }
         let failing = situation.answer == .failing

@@ -195,6 +195,14 @@ extension Rollout {
             host, isUncertain ? .observeExit : .inspectExit, of: process, .exitInspect, &turn)
     }
 
+    /// What a look after a stop saw, and whether a command still runs there, as far as was asked.
+    private mutating func lookAtExit(
+        _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) -> (ProcessReport, isBusy: Bool)? {
+        if let seen = outcome.observation { return (seen.service, seen.isBusy) }
+        return look(at: host, outcome, &turn).map { ($0, false) }
+    }
+
     /// How long a killed process may take to vanish: only a process stuck in the kernel needs it.
     private static let killLimit = TimeSpan.seconds(10)
 
@@ -204,23 +212,22 @@ extension Rollout {
         guard let process = activity.process, let policy = plan.host(host)?.spec.stop,
             let deadline = activity.deadline
         else { return }
-        guard let report = look(at: host, outcome, &turn) else { return }
-        let found = SurveyReading.process(in: report)
+        guard let (report, isBusy) = lookAtExit(host, outcome, &turn) else { return }
+        let found = report.process
         // Without a pidfile and a port it may still be answering its last requests.
-        let isThere = found != nil || report["old"] == "1"
-        if let found, found.pid != process.pid || found.startTicks != process.startTicks {
+        let isThere = found != nil || report.isFormerThere
+        if let found, !found.isSame(as: process) {
             fail(
                 host, "another process took its place while it stopped: \(found)",
                 remedy: "a supervisor restarts it: use service.manager systemd, or turn it off",
                 &turn)
-        } else if !isThere, report["owner"] != "other" {
+        } else if !isThere, report.portOwner != .other {
             finishStep(
                 host, detail: activity.killed ? "killed after \(policy.grace)" : "\(process) ended",
                 process: process, &turn)
         } else if let found, activity.isUncertain,
             activity.restarts + stoppedAgain[host, default: 0] < Self.stopsAgain,
-            ["self", "child"].contains(report["owner"] ?? ""), report["busy"] != "1",
-            isOverdue(host, activity, turn)
+            report.ownsPort, !isBusy, isOverdue(host, activity, turn)
         {
             stopAgain(host, activity, found, &turn)
         } else if turn.now < deadline {
@@ -229,7 +236,7 @@ extension Rollout {
                 until: deadline, &turn)
             pause(host, .exitPause, for: Pace.exit, &turn)
         } else if isThere, policy.kill, !activity.killed {
-            if found != nil, ["self", "child"].contains(report["owner"] ?? "") {
+            if found != nil, report.ownsPort {
                 enterPhase(host, .killCheck, &turn) { .probe($0) }
             } else {
                 kill(host, process, after: policy.grace, &turn)

@@ -5,30 +5,29 @@ extension Rollout {
     mutating func verifyCommandEnded(
         _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
-        guard case .succeeded(let report) = outcome else {
+        guard let report = outcome.process else {
             neverPassed[host] = nil
             fail(
                 host, "the host could not be looked at: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy ?? "look at the host", &turn)
             return
         }
-        let process = SurveyReading.process(in: report)
+        let process = report.process
         if activity.phase == .readmitInspect {
             readmitted(host, process, &turn)
             return
         }
-        let owner = report["owner"]
         guard let process else {
             verifyAgain(host, "no process of the service runs", resets: true, &turn)
             return
         }
         let old = state.hosts[host]?.stoppedProcess ?? plan.host(host)?.baseline?.process
-        if process.pid == old?.pid, process.startTicks == old?.startTicks {
+        if process.isSame(as: old) {
             verifyAgain(host, "the old process still runs", resets: true, &turn)
         } else if runsNewReleaseOnTheWayBack(host, process) {
             neverPassed[host] = nil
             verifyAgain(host, "\(process) is of the new release", resets: true, &turn)
-        } else if owner != "self", owner != "child" {
+        } else if !report.ownsPort {
             // It was not asked, and the balancer may like what it hears.
             neverPassed[host] = nil
             verifyAgain(host, "\(process) does not own the port", resets: true, &turn)
@@ -214,10 +213,7 @@ extension Rollout {
     ) {
         let expected = state.hosts[host]?.newProcess ?? plan.host(host)?.baseline?.process
         let isWatched = state.hosts[host]?.isWatched ?? false
-        if let process,
-            isWatched
-                || (process.pid == expected?.pid && process.startTicks == expected?.startTicks)
-        {
+        if let process, isWatched || process.isSame(as: expected) {
             finishStep(
                 host,
                 detail: "passing for \(plan.host(host)?.windows.readmission.total ?? .zero)", &turn)

@@ -11,14 +11,13 @@ extension Rollout {
     mutating func lookedBeforeTheWayBack(
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
-        if case .succeeded(let report) = outcome, report["busy"] == "1",
-            let deadline = activities[host]?.deadline, turn.now < deadline
-        {
+        let isBusy = outcome.observation?.isBusy ?? false
+        if isBusy, let deadline = activities[host]?.deadline, turn.now < deadline {
             progress(host, "what was sent before still runs there", until: deadline, &turn)
             enterPhase(host, .restoreLookPause, &turn) { .timer($0, after: .seconds(1)) }
             return
         }
-        if case .succeeded(let report) = outcome, report["busy"] == "1" {
+        if isBusy {
             note(
                 host, .warning, "what was sent before still runs there, and is not waited for",
                 &turn)
@@ -39,7 +38,7 @@ extension Rollout {
             return
         }
         activities[host]?.process = process
-        activities[host]?.seen = report["cgt"] ?? ""
+        activities[host]?.seen = report
         enterPhase(host, .restoreProbe, &turn) { .probe($0) }
     }
 
@@ -80,13 +79,12 @@ extension Rollout {
         guard let policy = plan.host(host)?.spec.drain, let process = activity.process,
             let command = pingOff(host, process)
         else { return }
-        let catches = SurveyReading.catches(policy.signal, mask: activity.seen)
+        let catches = activity.seen?.catches(policy.signal) ?? false
         // The surveyed process has the latch. Another fails for a reason of its own, which may pass.
         // After a resume nobody repeats a signal that may have come.
         let old = plan.host(host)?.baseline?.process
         let isLatched =
-            process.pid == old?.pid && process.startTicks == old?.startTicks
-            && process.bootID == old?.bootID && (mode != nil || signalDelivered.contains(host))
+            process.isSame(as: old) && (mode != nil || signalDelivered.contains(host))
         if result.verdict == .failing, !catches || (result.status != nil && isLatched) {
             if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)

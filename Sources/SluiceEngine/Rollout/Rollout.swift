@@ -296,8 +296,8 @@ struct Activity: Sendable, Hashable {
     var since: Timestamp?
     var process: ProcessIdentity?
     var killed = false
-    /// The last thing that was seen, for messages.
-    var seen = ""
+    /// What was seen of the process that is to be drained on the way back.
+    var seen: ProcessReport?
     /// How often the drain's clock has been started anew.
     var restarts = 0
     /// Other hosts that were seen not to pass, and since when they do again, if they do.

@@ -43,12 +43,11 @@ struct Situation {
 
     private var found: Found {
         guard let process = seen.process, isService(process) else { return .nothing }
-        return isSame(process, plan.baseline?.process) ? .old : .another
+        return process.isSame(as: plan.baseline?.process) ? .old : .another
     }
 
-    private func isSame(_ one: ProcessIdentity, _ other: ProcessIdentity?) -> Bool {
-        one.pid == other?.pid && one.startTicks == other?.startTicks && one.bootID == other?.bootID
-    }
+    /// Where `current` points.
+    var currentRelease: String? { seen.currentRelease(of: plan.spec.artifact) }
 
     /// A pidfile may name somebody else's process by now.
     private func isService(_ process: ProcessIdentity) -> Bool {
@@ -59,7 +58,7 @@ struct Situation {
     }
 
     private var previous: String? { plan.baseline?.release }
-    private var hasMoved: Bool { seen.currentRelease == release }
+    private var hasMoved: Bool { currentRelease == release }
 
     /// Whether the step was begun, whatever came of it.
     private func reached(_ step: Step) -> Bool { value.done.contains(step) || value.step == step }
@@ -72,7 +71,7 @@ struct Situation {
     /// What was found, in words.
     var finding: String {
         let process = seen.process.map { "\($0) runs" } ?? "no process of the service runs"
-        let current = seen.currentRelease.map { ", current is \($0)" } ?? ""
+        let current = currentRelease.map { ", current is \($0)" } ?? ""
         let step = value.step.map { ", '\($0.rawValue)' had begun" } ?? ""
         let path = plan.spec.healthChecks.first?.path ?? "/ping"
         let timer = seen.timer?.deed.map { ", \($0)" } ?? ""
@@ -140,7 +139,7 @@ struct Situation {
                 "the stop did not reach it; the window starts anew",
                 undone: [.drain, .connections, .stop])
         case (.old, .passing), (.another, .passing):
-            return seen.currentRelease == previous
+            return currentRelease == previous
                 ? .fail("it is in service again", .watch) : .fail("it is brought back", .restore)
         case (.old, .silent), (.another, _):
             return .fail("it is brought back", .restore)
@@ -172,7 +171,7 @@ struct Situation {
 
     /// Its dead-man timer has brought it back, and so it is.
     private var isBackByTimer: Bool {
-        seen.timer?.state == .restored && seen.currentRelease == previous && isBackInService
+        seen.timer?.state == .restored && currentRelease == previous && isBackInService
     }
 
     private var isBackInService: Bool { found == .another && answer == .passing }
@@ -190,7 +189,7 @@ struct Situation {
             return .finish("nothing was done to it", .untouched)
         }
         let isPrevious =
-            seen.currentRelease == previous && (!reached(.start) || isBackByTimer)
+            currentRelease == previous && (!reached(.start) || isBackByTimer)
         if found != .nothing, answer == .passing, isPrevious {
             return .fail("it serves on the release that it had", .watch)
         }
@@ -202,7 +201,7 @@ struct Situation {
         let isWhole = plan.restore.allSatisfy { value.done.contains($0.step) }
         if isWhole, found != .nothing { return .goOn("it is back in service") }
         let onPrevious =
-            seen.currentRelease == previous && found == .another && !hasStoppedIt && !isOfNewRelease
+            currentRelease == previous && found == .another && !hasStoppedIt && !isOfNewRelease
         if onPrevious,
             reached(.start) || (answer == .passing && (!startedBeforeTheMove || isBackByTimer))
         {
@@ -223,7 +222,7 @@ struct Situation {
     /// have been started just now, and not have opened it yet.
     private var isEndingForGood: Bool {
         guard let process = seen.process, found != .nothing else { return seen.isFormerThere }
-        return !seen.ownsPort && (found == .old || isSame(process, value.newProcess))
+        return !seen.ownsPort && (found == .old || process.isSame(as: value.newProcess))
     }
 
     /// The steps of the way back up to this one.
@@ -233,7 +232,7 @@ struct Situation {
     }
 
     private var hasStoppedIt: Bool {
-        seen.process.map { isSame($0, value.stoppedProcess) } ?? false
+        seen.process.map { $0.isSame(as: value.stoppedProcess) } ?? false
     }
 
     /// Its program lies in the new release, wherever `current` points by now.

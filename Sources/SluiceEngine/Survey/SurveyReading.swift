@@ -2,34 +2,11 @@ import SluiceModel
 
 /// A survey's one line of facts, and what they mean for a deploy.
 struct SurveyReading {
-    let report: CommandOutcome.Report
+    let report: SurveyReport
     let spec: HostSpec
     let release: ReleaseArtifact
     /// Whether the release may have to be brought onto the host.
     var pushes = true
-
-    private func text(_ key: String) -> String { report[key] ?? "" }
-    private func number(_ key: String) -> Int? { report[key].flatMap { Int($0) } }
-
-    /// The process that runs the service, or `nil` if there is none.
-    static func process(in report: CommandOutcome.Report) -> ProcessIdentity? {
-        guard let pid = report["pid"].flatMap({ Int($0) }),
-            let start = report["start"].flatMap({ Int($0) }), let boot = report["boot"],
-            report["state"] != "Z"
-        else { return nil }
-        return ProcessIdentity(
-            pid: pid, startTicks: start, executable: report["exe"] ?? "", bootID: boot)
-    }
-
-    /// Whether a `SigCgt` mask has the signal's bit (numbers as on Linux x86 and arm).
-    static func catches(_ signal: String, mask: String) -> Bool {
-        let numbers = [
-            "HUP": 1, "INT": 2, "QUIT": 3, "USR1": 10, "USR2": 12, "ALRM": 14, "TERM": 15,
-            "CONT": 18, "TTIN": 21, "TTOU": 22, "URG": 23, "WINCH": 28, "IO": 29, "PWR": 30,
-        ]
-        guard let number = numbers[signal], let bits = UInt64(mask, radix: 16) else { return false }
-        return bits & (1 << UInt64(number - 1)) != 0
-    }
 
     static func failed(_ spec: HostSpec, status: Int, message: String) -> SurveyProblem {
         let host = spec.target.name
@@ -75,37 +52,26 @@ struct SurveyReading {
                 "bring the host to health first, or leave it out with --limit '!\(spec.target.name)'"
             )
         }
-        guard problems.isEmpty, let process = Self.process(in: report) else {
+        guard problems.isEmpty, let process = report.service.process else {
             return (nil, problems)
         }
         let current = currentRelease
         let baseline = HostBaseline(
-            process: process, release: current, releaseSHA256: report["digest"].flatMap(nonEmpty),
+            process: process, release: current, releaseSHA256: report.currentSHA256,
             runsOlderRelease: startedBeforeLastMove,
-            releases: text("releases").split(separator: " ").map(String.init).sorted(),
-            hasRelease: !release.sha256.isEmpty && report["have"] == release.sha256,
-            freeBytes: (number("free") ?? 0) * 1024,
-            hasZstd: report["zstd"] == "1", answerTime: probe.took)
+            releases: report.releases.sorted(),
+            hasRelease: !release.sha256.isEmpty && report.release.sha256 == release.sha256,
+            freeBytes: (report.freeKiB ?? 0) * 1024,
+            hasZstd: report.hasZstd, answerTime: probe.took)
         return (baseline, [])
-    }
-
-    /// The releases that Sluice put there, the newest push first.
-    var held: [HeldRelease] {
-        text("recorded").split(separator: " ").compactMap { entry in
-            let parts = entry.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 2, ReleaseName.isPlain(String(parts[0])), !parts[1].isEmpty else {
-                return nil
-            }
-            return HeldRelease(id: String(parts[0]), sha256: String(parts[1]))
-        }
     }
 
     private typealias Report = (_ code: String, _ message: String, _ remedy: String) -> Void
 
     /// The survey holds no lock, so that every one whose lease runs is another's.
     private func checkLock(_ problem: Report) {
-        guard let lock = HostLock(report) else { return }
-        if let now = HostLock.time(report["now"]), lock.hasEnded(at: now) { return }
+        guard let lock = report.lock else { return }
+        if let now = report.now, lock.hasEnded(at: now) { return }
         problem(
             "host-locked", lock.holder,
             "wait until it has ended, or run 'sluice status', or 'sluice abort \(lock.rollout)', on "
@@ -114,9 +80,9 @@ struct SurveyReading {
 
     private func checkProcess(_ problem: Report) {
         let port = spec.service.port
-        guard let process = Self.process(in: report) else {
+        guard let process = report.service.process else {
             let whence = spec.service.processSource
-            if text("owner") == "other" {
+            if report.service.portOwner == .other {
                 problem(
                     "process-unknown",
                     "something listens on port \(port), but \(whence) names no live process",
@@ -134,20 +100,20 @@ struct SurveyReading {
                 "correct service.pidfile: it must name the service's own process")
             return
         }
-        switch text("owner") {
-        case "self", "child": break
-        case "unreadable":
+        switch report.service.portOwner {
+        case .itself, .child: break
+        case .unreadable:
             problem(
                 "process-unreadable",
                 "\(process) belongs to another user: whether it owns port \(port) can't be seen",
                 "log in as the service's user, or set become: true")
-        default:
+        case .other, .none:
             problem(
                 "port-not-owned",
                 "\(process) does not own port \(port): a stale pidfile, or another service",
                 "correct service.pidfile and service.port, or remove the stale pidfile")
         }
-        if !Self.catches(spec.drain.signal, mask: text("cgt")) {
+        if !report.service.catches(spec.drain.signal) {
             problem(
                 "signal-not-caught",
                 "\(process) does not catch SIG\(spec.drain.signal): sending it would end the process",
@@ -157,52 +123,53 @@ struct SurveyReading {
 
     private func checkPlaces(_ problem: Report) {
         let artifact = spec.artifact
-        let missing = text("missing").split(separator: " ")
+        let missing = report.missingTools
         if !missing.isEmpty {
             problem(
                 "tools-missing", "the host lacks \(missing.joined(separator: ", "))",
                 "install them; they come with a minimal Debian, RHEL or Alpine")
         }
-        switch text("kind") {
-        case "link" where currentRelease == nil || text("alive") != "1":
+        switch report.currentKind {
+        case .link where currentRelease == nil || !report.isAlive:
             problem(
                 "current-dangling",
-                "\(artifact.currentLink) points to '\(text("current"))', which is no release of "
+                "\(artifact.currentLink) points to '\(report.current)', which is no release of "
                     + "\(artifact.releasesDirectory)",
                 "point it at a directory under \(artifact.releasesDirectory)")
-        case "link": break
-        case "other":
+        case .link: break
+        case .other:
             problem(
                 "current-not-a-link",
                 "\(artifact.currentLink) is not a symbolic link, so it can't be switched in one step",
                 "move it to \(artifact.releasesDirectory)/<id> and make \(artifact.currentLink) a link "
                     + "to releases/<id>")
-        default:
+        case .none:
             problem(
                 "no-release",
                 "\(artifact.currentLink) does not exist: there is no release to go back to",
                 "put the running release under \(artifact.releasesDirectory)/<id> and link "
                     + "\(artifact.currentLink) to releases/<id>")
         }
-        if text("writable") != "1" {
+        if !report.isWritable {
             problem(
                 "not-writable",
-                "\(artifact.root) can't be written by \(text("user").isEmpty ? "the login user" : text("user"))",
+                "\(artifact.root) can't be written by \(report.user.isEmpty ? "the login user" : report.user)",
                 "mount it read-write, give the login user the directory, or set become: true")
         }
         // The archive and what it unpacks to lie side by side for a moment. Without a push there are
         // a lock and a link to write: a full disk may be the very reason to go back.
         let payload =
-            report["have"] == release.sha256 ? 0 : release.bytes * (release.form == .file ? 2 : 3)
+            report.release.sha256 == release.sha256
+            ? 0 : release.bytes * (release.form == .file ? 2 : 3)
         let need = pushes ? payload + (16 << 20) : 1 << 20
-        if let free = number("free"), free * 1024 < need {
+        if let free = report.freeKiB, free * 1024 < need {
             problem(
                 "disk-full",
                 "\(free / 1024) MiB are free under \(artifact.root), and about "
                     + "\(need >> 20) MiB are needed",
                 pushes ? "free some space, or lower artifact.keep" : "free some space")
         }
-        if pushes, text("exists") == "1", report["have"] != release.sha256 {
+        if pushes, report.release.exists, report.release.sha256 != release.sha256 {
             problem(
                 "release-conflict",
                 "release \(release.id) is on the host already, with other content",
@@ -210,28 +177,14 @@ struct SurveyReading {
         }
     }
 
-    private var currentRelease: String? { Self.currentRelease(in: report, spec: spec) }
-
-    /// The release id that `current` names, if it points into the releases directory.
-    static func currentRelease(in report: CommandOutcome.Report, spec: HostSpec) -> String? {
-        let target = report["current"] ?? ""
-        for prefix in ["releases/", "./releases/", spec.artifact.releasesDirectory + "/"]
-        where target.hasPrefix(prefix) {
-            var id = target.dropFirst(prefix.count)
-            while id.last == "/" { id.removeLast() }
-            return ["", ".", ".."].contains(id) || id.contains("/") ? nil : String(id)
-        }
-        return nil
-    }
+    private var currentRelease: String? { spec.artifact.release(report.current) }
 
     /// `current` is moved before a start; a process older than the last move runs what was
     /// there before it.
     private var startedBeforeLastMove: Bool {
-        guard let start = number("start"), let boot = number("btime"), let moved = number("moved"),
-            let hz = number("hz"), hz > 0
+        guard let process = report.service.process, let boot = report.bootedAt,
+            let moved = report.movedAt, report.ticks > 0
         else { return false }
-        return boot + start / hz + 1 < moved
+        return boot + process.startTicks / report.ticks + 1 < moved
     }
-
-    private func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
 }

@@ -109,14 +109,20 @@ package struct Surveyor: Sendable {
         pushes: Bool
     ) -> Answer {
         switch outcome {
-        case .succeeded(let report):
+        case .succeeded(.survey(let report)):
             let reading = SurveyReading(
                 report: report, spec: spec, release: release, pushes: pushes)
             let (baseline, problems) = reading.verdict(
                 probe: probe ?? ProbeResult(verdict: .unknown, error: "not asked", took: .zero))
-            var answer = Answer(baseline, reading.held, problems)
-            answer.timer = DeadManReport(report)
+            var answer = Answer(baseline, report.held, problems)
+            answer.timer = report.timer
             return answer
+        case .succeeded:
+            return Answer(
+                SurveyProblem(
+                    code: "survey-failed", host: spec.target.name,
+                    message: "the survey came back with something else",
+                    remedy: "report this as a defect of Sluice"))
         case .failed(let status, let message):
             return Answer(SurveyReading.failed(spec, status: status, message: message))
         case .unknown(let reason):

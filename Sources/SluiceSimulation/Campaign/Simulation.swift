@@ -79,7 +79,7 @@ package enum Simulation {
                 verdict: host.condition.isPassing ? .passing : .failing, status: 200,
                 took: .milliseconds(host.answerTime))
             let (baseline, _) = Surveyor.verdict(
-                on: .succeeded(host.survey(release: release.id, now: 0)), probe: probe,
+                on: .succeeded(.survey(host.survey(release: release.id, now: 0))), probe: probe,
                 spec: host.spec, release: release)
             if let baseline { baselines[host.name] = baseline }
         }

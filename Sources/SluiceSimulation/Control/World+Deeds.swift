@@ -7,18 +7,16 @@ extension World {
         let host = flight.host
         checkEffect(flight)
         switch flight.command.operation {
-        case .survey: return .succeeded(hosts[host].survey(release: plan.release.id, now: now))
-        case .inspect: return .succeeded(hosts[host].inspection(former: nil))
+        case .survey:
+            return .succeeded(.survey(hosts[host].survey(release: plan.release.id, now: now)))
+        case .inspect: return .succeeded(.process(hosts[host].inspection(former: nil)))
         case .inspectExit(let former):
-            return .succeeded(hosts[host].inspection(former: former))
+            return .succeeded(.process(hosts[host].inspection(former: former)))
         case .observe: return observe(host, former: nil)
         case .observeExit(let former): return observe(host, former: former)
-        case .countConnections: return .succeeded(["connections": "\(connections(host))"])
+        case .countConnections: return .succeeded(.connections(connections(host)))
         case .findRelease:
-            let found = hosts[host].releases.first { $0.id == plan.release.id }
-            return .succeeded([
-                "digest": found?.digest ?? "", "exists": found == nil ? "0" : "1",
-            ])
+            return .succeeded(.release(hosts[host].found(plan.release.id)))
         case .lock:
             let outcome = hosts[host].takeLock(flight.sender, now: now)
             noteLock(flight, outcome)
@@ -34,16 +32,16 @@ extension World {
         case .start: return startService(flight, index)
         case .preparePush:
             hosts[host].partial = nil
-            return .succeeded([:])
+            return .succeeded(.done)
         case .receive: return receive(flight)
         case .unpack(let sha256): return unpack(flight, sha256: sha256)
-        case .endUpload: return .succeeded(["ended": endUploads(at: host, but: index)])
+        case .endUpload: return .succeeded(.endedUploads(endUploads(at: host, but: index)))
         case .activate(let release, let sha256):
             return activate(flight, release, sha256: sha256)
         case .restoreActivate(let release): return activate(flight, release, sha256: nil)
-        case .prune(let kept): return .succeeded(["gone": prune(host, kept: kept)])
+        case .prune(let kept): return .succeeded(.pruned(prune(host, kept: kept)))
         case .hook, .restoreByHand:
-            guard strikes(.hookFailure, faults.perStart) else { return .succeeded([:]) }
+            guard strikes(.hookFailure, faults.perStart) else { return .succeeded(.done) }
             inject(.hookFailure, "on \(names[host])")
             return .failed(status: 1, message: "the hook failed")
         }
@@ -51,7 +49,8 @@ extension World {
 
     private func observe(_ host: Int, former: ProcessIdentity?) -> CommandOutcome {
         .succeeded(
-            hosts[host].observation(former: former, release: plan.release.id, now: now))
+            .observation(
+                hosts[host].observation(former: former, release: plan.release.id, now: now)))
     }
 
     private func connections(_ host: Int) -> Int {
@@ -72,7 +71,7 @@ extension World {
                 message: "process \(identity.pid) is not the one that was checked")
         }
         act(index)
-        return .succeeded([:])
+        return .succeeded(.done)
     }
 
     private func latch(_ index: Int, _ flight: Flight) {
@@ -133,7 +132,7 @@ extension World {
         {
             terminate(index, host)
         }
-        return .succeeded([:])
+        return .succeeded(.done)
     }
 
     // MARK: Start
@@ -143,7 +142,7 @@ extension World {
         if hosts[host].processes.contains(where: { !$0.isEnding }) {
             // The unit is active; a control script says so and fails.
             return hosts[host].spec.service.control == .systemd
-                ? .succeeded([:]) : .failed(status: 1, message: "already running")
+                ? .succeeded(.done) : .failed(status: 1, message: "already running")
         }
         let fate = drawFate(hosts[host].current, host)
         launch(host, fate, isOfRollout: true)
@@ -151,7 +150,7 @@ extension World {
         if hosts[host].spec.service.control != .systemd {
             flights[index].tail += fate.listensAfter
         }
-        return .succeeded([:])
+        return .succeeded(.done)
     }
 
     // MARK: Releases
@@ -170,12 +169,12 @@ extension World {
             inject(.corruptUpload, at: host)
             hosts[host].partial = false
         }
-        return .succeeded([:])
+        return .succeeded(.done)
     }
 
     /// The uploads whose bytes come from nobody any more get TERM, and take the partial file away.
-    private func endUploads(at host: Int, but own: Int) -> String {
-        var ended = ""
+    private func endUploads(at host: Int, but own: Int) -> [Int] {
+        var ended: [Int] = []
         for other in hosts[host].running
         where other != own && flights[other].command.kind == .receive
             && flights[other].stage == .running
@@ -184,7 +183,7 @@ extension World {
             hosts[host].running.removeAll { $0 == other }
             hosts[host].partial = nil
             answer(other, .failed(status: 143, message: ""))
-            ended += " \(other)"
+            ended.append(other)
         }
         return ended
     }
@@ -211,7 +210,7 @@ extension World {
         hosts[host].releases.append(
             .init(id: plan.release.id, digest: sha256, isSound: isSound))
         hosts[host].partial = nil
-        return .succeeded([:])
+        return .succeeded(.done)
     }
 
     /// - Parameter sha256: What the release has to have on record; `nil` on the way back.
@@ -225,13 +224,13 @@ extension World {
         }
         checkActivation(flight, release)
         hosts[host].current = id
-        return .succeeded([:])
+        return .succeeded(.done)
     }
 
-    private func prune(_ host: Int, kept: [String]) -> String {
+    private func prune(_ host: Int, kept: [String]) -> [String] {
         let kept = kept + [hosts[host].current]
         let gone = hosts[host].releases.map(\.id).filter { !kept.contains($0) }
         hosts[host].releases.removeAll { gone.contains($0.id) }
-        return gone.joined(separator: " ")
+        return gone
     }
 }

@@ -136,8 +136,7 @@ extension World {
 
     func words(_ outcome: CommandOutcome) -> String {
         guard case .succeeded(let report) = outcome else { return "\(outcome)" }
-        return report.sorted { $0.key < $1.key }.filter { !$0.value.isEmpty }
-            .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        return report == .done ? "" : "\(report)"
     }
 
     func finish(_ index: Int) {

@@ -1,7 +1,7 @@
 import SluiceEngine
 import SluiceModel
 
-/// The lock scripts and the guard, as `HostLock.swift` writes them.
+/// The lock scripts and the guard, as `LockScripts.swift` writes them.
 extension ModelHost {
     /// Who sends a command, as the environment of the scripts says.
     struct Sender: Sendable {
@@ -22,7 +22,7 @@ extension ModelHost {
     mutating func takeLock(_ sender: Sender, now: Int) -> CommandOutcome {
         let mine = Lock(
             token: sender.token, rollout: sender.rollout, until: seconds(now) + sender.lease)
-        var took = "fresh"
+        var took = LockReport.Manner.fresh
         if let held = lock {
             if held.rollout == sender.rollout {
                 guard held.token <= sender.token else {
@@ -30,32 +30,31 @@ extension ModelHost {
                         status: ScriptStatus.lockLost,
                         message: "another process has taken this rollout over: sim")
                 }
-                took = "own"
+                took = .own
             } else {
                 guard seconds(now) > held.until, running.isEmpty else {
                     return .failed(
                         status: ScriptStatus.lockHeld,
                         message: "rollout \(held.rollout) holds this host")
                 }
-                took = "stale"
+                took = .stale
             }
         }
         let former = lock.map { "\($0.token)-sim" } ?? ""
         lock = mine
-        return .succeeded(["took": took, "former": former, "busy": running.isEmpty ? "0" : "1"])
+        return .succeeded(
+            .lock(LockReport(took: took, former: former, isBusy: !running.isEmpty)))
     }
 
     mutating func renewLock(_ sender: Sender, now: Int) -> CommandOutcome {
         if let refusal = refusal(of: sender) { return refusal }
         let until = seconds(now) + sender.lease
         lock?.until = until
-        return .succeeded(["until": "\(until)"])
+        return .succeeded(.done)
     }
 
     mutating func giveLockBack(_ sender: Sender) -> CommandOutcome {
-        guard let held = lock else { return .succeeded(["unlocked": "gone"]) }
-        guard held.token == sender.token else { return .succeeded(["unlocked": "other"]) }
-        lock = nil
-        return .succeeded(["unlocked": "ours"])
+        if lock?.token == sender.token { lock = nil }
+        return .succeeded(.done)
     }
 }

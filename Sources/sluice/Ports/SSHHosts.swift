@@ -96,7 +96,7 @@ final class SSHHosts: HostChanging {
     }
 
     private func run(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome {
-        await outcome {
+        await outcome(of: command.kind) {
             try await connection(to: target).run(
                 rendered(command, on: target), deadline: .now + command.deadline.duration)
         }
@@ -117,7 +117,7 @@ final class SSHHosts: HostChanging {
         } catch {
             return .failed(status: -1, message: "\(error)")
         }
-        return await outcome {
+        return await outcome(of: receive.kind) {
             try await connection(to: target).upload(
                 file: file, to: rendered(receive, on: target),
                 deadline: .now + receive.deadline.duration,
@@ -126,12 +126,12 @@ final class SSHHosts: HostChanging {
     }
 
     private func outcome(
-        _ body: () async throws -> CommandResult
+        of kind: HostOperation.Kind, _ body: () async throws -> CommandResult
     ) async -> CommandOutcome {
         do {
             let result = try await body()
             switch result.exit {
-            case .code(0): return .succeeded(CommandReport.values(in: result.stdout))
+            case .code(0): return CommandOutcome(kind, output: result.stdout)
             case .code(let status):
                 let text = result.stderr.suffix(2000).trimmingCharacters(
                     in: .whitespacesAndNewlines)
