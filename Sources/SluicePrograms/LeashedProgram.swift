@@ -12,10 +12,23 @@ package final class LeashedProgram: Sendable {
         self.task = task
     }
 
-    private static let shell = "\"$@\" </dev/null & p=$!; read -r _; kill $p; wait $p"
+    private static let shell = """
+        remove=$1; shift
+        "$@" </dev/null & p=$!
+        read -r _; kill $p; wait $p
+        tries=0
+        # Whoever is about to write there may do so for a moment yet.
+        until [ -z "$remove" ] || { rm -rf -- "$remove" && sleep 0.2 && [ ! -e "$remove" ]; }; do
+            tries=$((tries + 1)); [ $tries -lt 50 ] || exit 1
+        done
+        """
 
     /// Starts a program; what it prints is thrown away.
-    package static func start(_ words: [String]) async throws -> LeashedProgram {
+    ///
+    /// - Parameter directory: Removed when the program has ended, however this process ended.
+    package static func start(
+        _ words: [String], removing directory: String = ""
+    ) async throws -> LeashedProgram {
         let (orders, leash) = AsyncStream.makeStream(of: Never.self)
         let (started, announce) = AsyncStream.makeStream(of: Void.self)
         var options = PlatformOptions()
@@ -23,7 +36,8 @@ package final class LeashedProgram: Sendable {
         let task = Task { [options] in
             defer { announce.finish() }
             _ = try await Subprocess.run(
-                .path("/bin/sh"), arguments: Arguments(["-c", Self.shell, "sh"] + words),
+                .path("/bin/sh"),
+                arguments: Arguments(["-c", Self.shell, "sh", directory] + words),
                 platformOptions: options, input: .inputWriter, output: .discarded,
                 error: .discarded
             ) { execution in

@@ -45,7 +45,7 @@ package struct Program: Sendable {
 
     package init(
         _ name: String, _ arguments: [String] = [], variables: Variables = .inherited,
-        input: String? = nil, limit: Duration = .seconds(60), outputLimit: Int = 8 << 20
+        input: String? = nil, limit: Duration = .seconds(300), outputLimit: Int = 8 << 20
     ) {
         self.name = name
         self.arguments = arguments

@@ -9,7 +9,8 @@ package struct ProgramFile: Sendable {
     @discardableResult
     package static func write(_ text: String, to path: String) async throws -> ProgramFile {
         let result = try await Program(
-            "/bin/sh", ["-c", "set -C; cat >\"$1\" && chmod 755 \"$1\"", "sh", path], input: text
+            "/bin/sh", ["-c", "set -C; cat >\"$1\" && chmod 755 \"$1\"", "sh", path], input: text,
+            limit: .seconds(600)
         ).run()
         guard result.number == 0 else { throw Unwritable(path: path, words: result.errors) }
         return ProgramFile(path: path)

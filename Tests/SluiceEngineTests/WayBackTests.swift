@@ -178,7 +178,8 @@ import Testing
             guard command.role == .lock else { return nil }
             asked += 1
             return asked == 2
-                ? .unknown(reason: "broken") : .reported(["busy": asked < 5 ? "1" : "0"])
+                ? .unknown(reason: "broken")
+                : .reported(["took": "own", "busy": asked < 5 ? "1" : "0"])
         }
         let rollout = world.run(plan)
         #expect(results(rollout) == ["h1": .deployed])

@@ -26,6 +26,8 @@ final class SSHServer {
     let directory: String
     let port: Int
     private let child: LeashedProgram
+    /// Removes the directory when this is gone.
+    private let sweep: LeashedProgram
 
     var clientKey: String { directory + "/client" }
     var authorizedKeys: String { directory + "/authorized_keys" }
@@ -41,6 +43,7 @@ final class SSHServer {
         system: PrivateSystem? = nil, prepare: (String) async throws -> [String] = { _ in [] }
     ) async throws {
         directory = try Self.temporaryDirectory()
+        sweep = try await LeashedProgram.start(["sleep", "86400"], removing: directory)
         try await Self.key("ed25519", at: directory + "/client")
         try FileManager.default.copyItem(
             atPath: directory + "/client.pub", toPath: directory + "/authorized_keys")
@@ -113,11 +116,6 @@ final class SSHServer {
 
     /// No more connections; those that there are go on.
     func stop() async { await child.stop() }
-
-    deinit {
-        // The end of the leash ends it.
-        try? FileManager.default.removeItem(atPath: directory)
-    }
 
     var log: String { (try? String(contentsOfFile: directory + "/log", encoding: .utf8)) ?? "" }
 
