@@ -82,8 +82,12 @@ func withWorkspace(
 
 /// A plan, as far as the tests look into one that was made without a connection.
 struct OfflinePlan: Decodable {
-    struct Host: Decodable { var spec: Spec }
-    struct Spec: Decodable { var target: Target }
+    struct Host: Decodable { var at: Place }
+    /// A host by what only it has; how it is reached stands once for all that are alike.
+    struct Place: Decodable {
+        var name: String
+        var way: Int
+    }
     struct Target: Decodable {
         var name: String
         var keyFile: String?
@@ -103,11 +107,13 @@ struct OfflinePlan: Decodable {
     }
 
     var hosts: [Host]
+    var ways: [Target]
     var release: Release
     var warnings: [String]
 
-    var names: [String] { hosts.map(\.spec.target.name) }
+    var names: [String] { hosts.map(\.at.name) }
     func target(_ name: String) throws -> Target {
-        try #require(hosts.map(\.spec.target).first { $0.name == name })
+        let place = try #require(hosts.first { $0.at.name == name }).at
+        return ways[place.way]
     }
 }
