@@ -53,7 +53,11 @@ extension ChannelSession {
             do {
                 try await send(file, &output, channel, operation, deadline, progress)
             } catch let error as SSHError where error.code == .disconnected {
-                return output.result(orUnknown: "the connection was lost during the upload")
+                // A script that ended before it had read its input leaves a closed pipe, and its
+                // status is there to be read.
+                return try await collect(
+                    &output, from: channel, operation, deadline,
+                    lost: "the connection was lost during the upload")
             }
         }
         let result = try await collect(&output, from: channel, operation, deadline)
@@ -134,7 +138,8 @@ extension ChannelSession {
 
     private func collect(
         _ output: inout CommandOutput, from channel: Channel, _ operation: String,
-        _ deadline: ContinuousClock.Instant
+        _ deadline: ContinuousClock.Instant,
+        lost: String = "the connection was lost before the command ended"
     ) async throws -> CommandResult {
         do {
             while !output.isDone {
@@ -144,7 +149,7 @@ extension ChannelSession {
                 if let process = output.process { runner = process }
             }
         } catch let error as SSHError where error.code == .disconnected {
-            return output.result(orUnknown: "the connection was lost before the command ended")
+            return output.result(orUnknown: lost)
         } catch {
             // What says which process to end may have come and not been read yet.
             if output.process == nil {
