@@ -24,11 +24,12 @@ package struct Plan: Sendable, Hashable {
     /// The files that the plan was made from; a change in one makes a saved plan stale.
     package var inputs: [InputDigest] = []
     /// In the order of the rollout.
-    package var hosts: [HostPlan] { didSet { places = Self.places(of: hosts) } }
+    package var hosts: [HostPlan] { didSet { places = Self.places(of: hosts.map(\.spec)) } }
     /// Where each host is in `hosts`.
     private var places: [String: Int]
     /// Hosts of the play that are counted for capacity and never touched.
-    package var peers: [HostSpec] = []
+    package var peers: [HostSpec] { didSet { peerPlaces = Self.places(of: peers) } }
+    private var peerPlaces: [String: Int]
     /// The names of `hosts`, batch by batch; those that are up to date are in none.
     package var batches: [[String]]
     package var budget: FailureBudget
@@ -65,8 +66,9 @@ package struct Plan: Sendable, Hashable {
         self.release = release
         self.inputs = inputs
         self.hosts = hosts
-        places = Self.places(of: hosts)
+        places = Self.places(of: hosts.map(\.spec))
         self.peers = peers
+        peerPlaces = Self.places(of: peers)
         self.batches = batches
         self.budget = budget
         self.minAvailable = minAvailable
@@ -84,9 +86,12 @@ package struct Plan: Sendable, Hashable {
     package var hostsToDeploy: [HostPlan] { hosts.filter { $0.action == .deploy } }
     package func host(_ name: String) -> HostPlan? { places[name].map { hosts[$0] } }
 
-    private static func places(of hosts: [HostPlan]) -> [String: Int] {
+    package func peer(_ name: String) -> HostSpec? { peerPlaces[name].map { peers[$0] } }
+
+    private static func places(of hosts: [HostSpec]) -> [String: Int] {
         Dictionary(
-            hosts.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+            hosts.enumerated().map { ($1.target.name, $0) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     /// Hosts that the balancer may send to when all is well.

@@ -151,12 +151,20 @@ final class DrainedHost: Sendable {
             .compactMap { Int($0.split(separator: ".")[1]) }
     }
 
-    /// Every process that bears the timer's name for this root.
+    /// Every process that bears the timer's name for this root. What it forks for a moment, to read
+    /// a command's output, bears it as well and is its child.
     var timerProcesses: [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        return names.compactMap { Int($0) }.filter { pid in
+        let found = names.compactMap { Int($0) }.filter { pid in
             let words = (host.text("/proc/\(pid)/cmdline") ?? "").split(separator: "\0")
             return words.contains("sluice-timer") && words.last == Substring(host.root)
+        }
+        return found.filter { pid in
+            let status = host.text("/proc/\(pid)/status") ?? ""
+            let parent = status.split(separator: "\n").first { $0.hasPrefix("PPid:") }
+                .flatMap { Int($0.dropFirst(5).trimmingCharacters(in: .whitespaces)) }
+            // One that has gone meanwhile was forked for that moment.
+            return parent.map { !found.contains($0) } ?? false
         }
     }
 

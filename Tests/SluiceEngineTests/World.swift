@@ -84,6 +84,8 @@ struct World {
     /// No command reaches these from here.
     var severed: Set<String> = []
     var maxOut = 0
+    /// Probes of the watch of the fleet.
+    var watched = 0
     /// How many controllers there have been.
     var process = 0
     private var queue: [(at: Timestamp, order: Int, input: Rollout.Input.Kind)] = []
@@ -259,9 +261,11 @@ struct World {
                     ProbeResult(
                         verdict: .passing, status: 200, took: delay, body: host?.running)),
                 after: delay)
-        case .probePeers(let ticket, let names):
-            let results = Dictionary(uniqueKeysWithValues: names.map { ($0, probe($0)) })
-            push(.peers(ticket, results), after: delay)
+        case .watch(let name):
+            watched += 1
+            push(.watched(name, probe(name), at: now + delay), after: delay)
+        case .watchTimer(let number, let span):
+            push(.watchTimer(number), after: span)
         case .hook(let ticket, let hook, let environment):
             hookRuns.append((hook.name, ticket.host, environment["SLUICE_ATTEMPT"], now))
             let left = hookFailuresLeft[hook.name] ?? 0

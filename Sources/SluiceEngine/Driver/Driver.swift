@@ -78,7 +78,6 @@ package struct Driver: Sendable {
             for await control in controls { inbox.yield(.init(now: clock.now(), control)) }
         }
         defer { listener.cancel() }
-        let inHand = HostsInHand()
         let loss = LeaseLoss()
         let keeper = lease.map { lease in
             Task {
@@ -88,22 +87,22 @@ package struct Driver: Sendable {
                 }
             }
         }
-        let locks = lease.map { lease in
-            Task { await keepLocks(lease, of: inHand, start.plan) }
+        var locks = lease.map {
+            LockKeeper(hosts: hosts, lease: $0, clock: clock, plan: start.plan)
         }
         defer {
             keeper?.cancel()
-            locks?.cancel()
+            locks?.stop()
         }
-        return try await withThrowingTaskGroup(of: Void.self) { group in
+        return try await withThrowingDiscardingTaskGroup { group in
             defer { group.cancelAll() }
             for await input in inputs {
                 if loss.failure != nil { break }
-                var next = rollout
+                let (out, locked) = (rollout.state.tally.out, rollout.state.tally.locked)
                 var input = input
                 // Answers waited in the queue; what is decided now, is decided now.
                 input.now = max(input.now, clock.now())
-                let decision = next.decide(input)
+                let decision = rollout.decide(input)
                 do {
                     let durable = decision.events.filter(\.isDurable)
                     if !durable.isEmpty {
@@ -116,15 +115,10 @@ package struct Driver: Sendable {
                     throw TakenOver(underlying: error)
                 } catch {
                     throw JournalLost(
-                        hostsOut: rollout.state.hosts.filter { $0.value.owesReadmission }.keys
-                            .sorted(), underlying: error)
+                        // What was just decided has not been done.
+                        hostsOut: out.sorted(), underlying: error)
                 }
-                rollout = next
-                inHand.set(
-                    rollout.state.hosts.filter {
-                        let isAtWork = $0.value.phase == .inHand || $0.value.step != nil
-                        return isAtWork && $0.value.mayBeLocked
-                    }.map(\.key))
+                locks?.keep(locked, rollout.state.tally.locked)
                 for event in decision.events { publish(event) }
                 for effect in decision.effects {
                     switch effect {
@@ -162,28 +156,6 @@ package struct Driver: Sendable {
                 return
             } catch {
                 // The journal is busy or full, and the next event tells. Nobody has the lease yet.
-            }
-        }
-    }
-
-    /// Renews the locks of the hosts in hand at the same pace, or at that of their dead-man timers.
-    /// A host that refuses it refuses the next change, too, and is heard then.
-    private func keepLocks(
-        _ lease: any LeaseKeeping, of inHand: HostsInHand, _ plan: Plan
-    ) async {
-        await withDiscardingTaskGroup { group in
-            for host in plan.hosts where host.action == .deploy {
-                // Each at its own pace: one that hangs must not cost another its lock.
-                group.addTask {
-                    guard var renew = host.command(.renew, of: plan.release) else { return }
-                    renew.deadline = TimeSpan(
-                        milliseconds: max(1000, lease.duration.milliseconds / 3))
-                    let pause = Self.pause(lease.duration, timer: host.spec.drain.lease)
-                    while await rest(for: pause) {
-                        guard inHand.names.contains(host.name) else { continue }
-                        _ = await hosts.change(renew, on: host.spec.target)
-                    }
-                }
             }
         }
     }
@@ -254,8 +226,13 @@ package struct Driver: Sendable {
         case .get(let ticket, let path):
             guard let spec = spec(ticket) else { return nil }
             return .probe(ticket, await prober.get(path, of: spec))
-        case .probePeers(let ticket, let names):
-            return .peers(ticket, await probe(names, of: plan))
+        case .watch(let name):
+            guard let spec = plan.host(name)?.spec ?? plan.peer(name) else { return nil }
+            let result = await prober.probe(spec)
+            return .watched(name, result, at: clock.now())
+        case .watchTimer(let number, let span):
+            await clock.sleep(for: span)
+            return .watchTimer(number)
         case .hook(let ticket, let hook, let environment):
             return .hook(ticket, failure: await hooks.run(hook, environment: environment))
         case .timer(let ticket, let span):
@@ -263,18 +240,6 @@ package struct Driver: Sendable {
             return .timer(ticket)
         case .unlock, .cancel, .exit:
             return nil
-        }
-    }
-
-    private func probe(_ names: [String], of plan: Plan) async -> [String: ProbeResult] {
-        let specs = (plan.hosts.map(\.spec) + plan.peers).filter { names.contains($0.target.name) }
-        return await withTaskGroup(of: (String, ProbeResult).self) { group in
-            for spec in specs {
-                group.addTask { (spec.target.name, await prober.probe(spec)) }
-            }
-            var results: [String: ProbeResult] = [:]
-            for await (name, result) in group { results[name] = result }
-            return results
         }
     }
 }

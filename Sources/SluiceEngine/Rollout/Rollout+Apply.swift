@@ -142,9 +142,8 @@ extension Rollout {
     }
 
     private mutating func change(_ host: String, _ body: (inout HostState) -> Void) {
-        guard var value = state.hosts[host] else { return }
-        body(&value)
-        state.hosts[host] = value
+        state.change(host, body)
+        watch?.set(host, isOut: state.tally.out.contains(host))
     }
 }
 

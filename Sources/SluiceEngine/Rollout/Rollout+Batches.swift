@@ -25,7 +25,7 @@ extension Rollout {
             hosts: plan.hosts.map(\.name), actor: actor, kind: plan.isRollback ? .rollback : nil)
     }
 
-    var allHostsFinished: Bool { state.hosts.values.allSatisfy { $0.result != nil } }
+    var allHostsFinished: Bool { state.tally.unfinished == 0 }
 
     // MARK: Pushing ahead
 
@@ -66,15 +66,9 @@ extension Rollout {
 
     mutating func continueAfterPushes(_ turn: inout Turn) {
         guard state.stage == .pushingAhead else { return }
-        let pending = plan.hostsToDeploy.contains { host in
-            guard host.isPushedAhead, let value = state.hosts[host.name] else {
-                return false
-            }
-            // Once the rollout stops, only what is under way is waited for.
-            let isToCome = state.stopping == nil || value.phase == .inHand || value.step != nil
-            return value.result == nil && !value.done.contains(.push) && isToCome
-        }
-        guard !pending else { return }
+        // Once the rollout stops, only what is under way is waited for.
+        let pending = state.stopping == nil ? state.tally.awaitPush : state.tally.pushing
+        guard pending == 0 else { return }
         nextBatch(&turn)
     }
 
@@ -83,31 +77,27 @@ extension Rollout {
     mutating func nextBatch(_ turn: inout Turn) {
         var next = state.batch + 1
         // Hosts whose push ahead failed are finished already; a batch of them alone is passed over.
-        while next < plan.batches.count, remaining(next).isEmpty { next += 1 }
+        while next < plan.batches.count, state.tally.remaining[next] == 0 { next += 1 }
         guard state.stopping == nil, next < plan.batches.count else {
             end(&turn)
             return
         }
         // Whoever paused it, proceeds.
         guard state.pausedBy == nil else { return }
-        let hosts = remaining(next)
+        let hosts = plan.batches[next].filter { state.hosts[$0]?.result == nil }
         emit(
             .batchStarted(.init(batch: next + 1, of: plan.batches.count, hosts: hosts)), &turn)
         for host in hosts { beginNextStep(host, &turn) }
     }
 
-    private func remaining(_ batch: Int) -> [String] {
-        plan.batches[batch].filter { state.hosts[$0]?.result == nil }
-    }
-
     /// Called when a host is finished: the batch may be, and with it the rollout.
     mutating func hostEnded(_ turn: inout Turn) {
-        if let reason = overspent, state.stopping == nil { stop(reason, &turn) }
+        if state.stopping == nil, let reason = overspent { stop(reason, &turn) }
         switch state.stage {
         case .pushingAhead: continueAfterPushes(&turn)
         case .rolling:
             guard state.batch >= 0, state.batch < plan.batches.count,
-                remaining(state.batch).isEmpty
+                state.tally.remaining[state.batch] == 0
             else { return }
             nextBatch(&turn)
         case .notStarted, .beforeHooks, .finished: break
@@ -116,14 +106,16 @@ extension Rollout {
 
     /// Why no further host may be begun, if the budget is spent (rule S11).
     var overspent: String? {
-        if let host = plan.hosts.first(where: { state.hosts[$0.name]?.isGivenUp == true }) {
+        if state.tally.givenUp > 0,
+            let host = plan.hosts.first(where: { state.hosts[$0.name]?.isGivenUp == true })
+        {
             return "\(host.name) needs attention: no other host is touched"
         }
-        let spent = plan.hosts.compactMap { state.hosts[$0.name] }.filter(\.countsForBudget)
+        let spent = state.tally.failed
         let total = plan.hosts.count
-        guard plan.budget.isExceeded(failed: spent.count, of: total) else { return nil }
-        let unreachable = spent.count { $0.failure?.unreachable == true }
-        let failed = spent.count - unreachable
+        guard plan.budget.isExceeded(failed: spent, of: total) else { return nil }
+        let unreachable = state.tally.unreachable
+        let failed = spent - unreachable
         let words =
             switch (failed, unreachable) {
             case (_, 0): "\(failed) of \(numbered(total, "host")) failed"
@@ -162,17 +154,15 @@ extension Rollout {
     }
 
     var result: Event.RolloutResult {
-        let results = state.hosts.values.map(\.result)
-        if results.contains(.needsAttention) { return .needsAttention }
-        let isComplete = results.allSatisfy { $0 == .deployed || $0 == .upToDate }
+        let tally = state.tally
+        if tally.count(.needsAttention) > 0 { return .needsAttention }
+        let isComplete = tally.count(.deployed) + tally.count(.upToDate) == tally.total
         if state.interrupts > 0, !isComplete { return .interrupted }
         return isComplete && !state.afterHookFailed ? .succeeded : .failed
     }
 
     mutating func finish(_ turn: inout Turn) {
-        func count(_ result: Event.HostResult) -> Int {
-            state.hosts.values.filter { $0.result == result }.count
-        }
+        func count(_ result: Event.HostResult) -> Int { state.tally.count(result) }
         emit(
             .rolloutFinished(
                 .init(
@@ -181,16 +171,5 @@ extension Rollout {
                     failed: count(.restored) + count(.failedInService),
                     untouched: count(.untouched), needsAttention: count(.needsAttention),
                     unreachable: count(.unreachable) == 0 ? nil : count(.unreachable))), &turn)
-    }
-}
-
-extension Rollout.HostState {
-    /// From the moment that its failure is told, not only once it has been dealt with.
-    fileprivate var countsForBudget: Bool {
-        switch result {
-        case .restored, .failedInService, .unreachable, .needsAttention: true
-        case .deployed, .upToDate, .untouched: false
-        case nil: failure != nil
-        }
     }
 }

@@ -28,9 +28,12 @@ extension Rollout {
         case .probe(let ticket, let result):
             guard let host = awaited(ticket) else { break }
             probeEnded(host, result, &turn)
-        case .peers(let ticket, let results):
-            guard let host = awaited(ticket) else { break }
-            peersProbed(host, results, &turn)
+        case .watched(let host, let result, let at):
+            watch?.note(host, result, at: at)
+            admitWaiting(&turn)
+            continueWatch(&turn)
+        case .watchTimer(let number):
+            watchGoesOn(number, &turn)
         case .hook(let ticket, let failure):
             guard let host = awaited(ticket) else { break }
             hostHookEnded(host, failure: failure, &turn)
@@ -169,14 +172,14 @@ extension Rollout {
         case .succeeded, .failed, .unknown: return false
         }
         let isForward = state.hosts[host]?.path == .forward
-        let limit = isForward && activity.phase == .signalling ? signalUntil[host] : nil
+        let limit = isForward && activity.phase == .signalling ? memory[host].signalUntil : nil
         let until = activity.retryUntil ?? limit ?? reconnectEnd(activity, turn)
         guard turn.now < until, state.interrupts < 3 else { return false }
-        if isForward, activity.phase == .signalling { signalUntil[host] = until }
+        if isForward, activity.phase == .signalling { memory[host].signalUntil = until }
         activities[host]?.retryUntil = until
         activities[host]?.outages += 1
         // While nobody can look, the balancer may find that it passes.
-        neverPassed[host] = nil
+        memory[host].neverPassed = nil
         progress(host, "trying again: \(reason)", until: until, &turn)
         let pause = max(
             .milliseconds(1), min(Pace.reconnect(activity.outages + 1), until - turn.now))
@@ -199,7 +202,7 @@ extension Rollout {
         guard let activity = activities[host] else { return }
         heard(host, outcome, turn)
         if case .unknown = outcome, activity.command?.kind.mayLinger ?? false {
-            mayBeBusy.insert(host)
+            memory[host].mayBeBusy = true
         }
         if tryAgain(host, activity, after: outcome, &turn) { return }
         activities[host]?.retryUntil = nil
@@ -246,7 +249,7 @@ extension Rollout {
             verifyCommandEnded(host, activity, outcome, &turn)
         case .prune:
             pruneEnded(host, outcome, &turn)
-        case .admitProbe, .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
+        case .admitPause, .restoreProbe, .confirmProbe, .confirmPause, .drainProbe,
             .drainPause, .countPause, .exitPause, .verifyProbe, .verifyRelease, .verifyPause,
             .readmitProbe, .readmitPause, .soakProbe, .soakPause, .retryPause, .pushLockPause,
             .lockPause, .endLockPause, .restoreLookPause, .stopProbe, .killCheck, .stopCheck,
@@ -300,7 +303,7 @@ extension Rollout {
         case .startLookPause: lookForStart(host, &turn)
         case .observePause: look(at: host, &turn)
         case .observeProbePause: enterPhase(host, .observeProbe, &turn) { .probe($0) }
-        case .admitPause: probePeers(host, &turn)
+        case .admitPause: considerAdmission(host, &turn)
         case .confirmPause: enterPhase(host, .confirmProbe, &turn) { .probe($0) }
         case .drainPause: enterPhase(host, .drainProbe, &turn) { .probe($0) }
         case .countPause: send(host, .countConnections, .countRead, &turn)

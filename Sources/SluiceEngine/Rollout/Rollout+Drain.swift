@@ -22,9 +22,9 @@ extension Rollout {
         _ host: String, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         guard let policy = plan.host(host)?.spec.drain else { return }
-        if !outcome.isUnreachable { signalUntil[host] = nil }
+        if !outcome.isUnreachable { memory[host].signalUntil = nil }
         switch outcome {
-        case .failed(ScriptStatus.processChanged, _) where neverPassed[host] != nil:
+        case .failed(ScriptStatus.processChanged, _) where memory[host].neverPassed != nil:
             drained(host, "the process that had not passed has ended", &turn)
             return
         case .failed(ScriptStatus.processChanged, _):
@@ -60,7 +60,7 @@ extension Rollout {
                 "whether the signal was sent is unknown (\(reason)); looking at "
                     + path(host), &turn)
         case .succeeded:
-            if state.hosts[host]?.path == .forward { signalDelivered.insert(host) }
+            if state.hosts[host]?.path == .forward { memory[host].isSignalDelivered = true }
         }
         begin(host, until: turn.now + policy.confirmWithin)
         enterPhase(host, .confirmProbe, &turn) { .probe($0) }
@@ -135,7 +135,7 @@ extension Rollout {
             finishStep(host, detail: "\(path(host)) answers \(result.text)", &turn)
             return
         }
-        neverPassed[host] = nil
+        memory[host].neverPassed = nil
         let began = state.hosts[host]?.stepStartedAt ?? turn.now
         var end = activity.deadline ?? turn.now
         // While nothing answers, nobody knows: the connection may come back.

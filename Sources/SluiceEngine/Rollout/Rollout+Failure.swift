@@ -37,7 +37,7 @@ extension Rollout {
                     host: host, step: step, path: path, message: message, remedy: remedy,
                     reaction: reaction, unreachable: unreachable ? true : nil)), &turn)
         // From here on no further host is begun, however long this one's way back takes.
-        if let reason = overspent { stop(reason, &turn) }
+        if state.stopping == nil, let reason = overspent { stop(reason, &turn) }
         switch reaction {
         case .inService: concludeFailure(host, inServiceResult(host), &turn)
         case .watch, .restore: beginNextStep(host, &turn)

@@ -63,7 +63,7 @@ extension Rollout {
     /// A paused rollout has nothing under way that would take it further.
     private mutating func goOnIfIdle(_ turn: inout Turn) {
         guard [.beforeHooks, .pushingAhead, .rolling].contains(state.stage), hook == nil,
-            !state.hosts.values.contains(where: { $0.phase == .inHand || $0.step != nil })
+            state.tally.atWork == 0
         else { return }
         nextBatch(&turn)
     }

@@ -59,8 +59,8 @@ extension Rollout {
     /// The host's dead-man timer has acted, since this controller was not heard of for so long, or
     /// it may have: the host is looked at as after a crash.
     mutating func lookAgain(at host: String, _ turn: inout Turn) {
-        neverPassed[host] = nil
-        passingSince[host] = nil
+        memory[host].neverPassed = nil
+        memory[host].passingSince = nil
         activities[host] = nil
         begin(host, until: turn.now + busyLimit(host))
         send(host, .lock, .relock, &turn)

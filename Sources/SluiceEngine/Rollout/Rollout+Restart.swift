@@ -38,15 +38,15 @@ extension Rollout {
     ) {
         switch outcome {
         case .succeeded:
-            neverPassed[host] = state.hosts[host]?.stepStartedAt
-            refusedAt[host] = nil
-            passedAt[host] = nil
-            passingSince[host] = nil
+            memory[host].neverPassed = state.hosts[host]?.stepStartedAt
+            memory[host].refusedAt = nil
+            memory[host].passedAt = nil
+            memory[host].passingSince = nil
             finishStep(host, &turn)
         case .unknown(let reason):
-            neverPassed[host] = nil
-            passedAt[host] = nil
-            passingSince[host] = nil
+            memory[host].neverPassed = nil
+            memory[host].passedAt = nil
+            memory[host].passingSince = nil
             note(
                 host, .warning, "whether the start command ran is unknown (\(reason)); looking",
                 &turn)

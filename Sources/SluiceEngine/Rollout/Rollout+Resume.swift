@@ -259,7 +259,7 @@ extension Rollout {
                 return
             }
             if isEnding {
-                ending[host] = situation.seen.process ?? situation.plan.baseline?.process
+                memory[host].ending = situation.seen.process ?? situation.plan.baseline?.process
             }
             // The clock starts with what is seen now: nobody watched in between, and the calendar
             // clock may have been set.

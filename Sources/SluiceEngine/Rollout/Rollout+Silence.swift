@@ -9,8 +9,9 @@ extension Rollout {
     /// Takes note of whether the host's machine answered a command.
     mutating func heard(_ host: String, _ outcome: CommandOutcome, _ turn: Turn) {
         switch outcome {
-        case .succeeded, .failed: answeringSince[host] = answeringSince[host] ?? turn.now
-        case .unknown, .unreachable: answeringSince[host] = nil
+        case .succeeded, .failed:
+            memory[host].answeringSince = memory[host].answeringSince ?? turn.now
+        case .unknown, .unreachable: memory[host].answeringSince = nil
         }
     }
 
@@ -18,9 +19,9 @@ extension Rollout {
     mutating func heard(_ host: String, _ result: ProbeResult, _ turn: Turn) {
         let timeout = plan.host(host).map(Self.longestTimeout) ?? .zero
         if result.verdict == .unknown || (result.status == nil && result.took >= timeout) {
-            answeringSince[host] = nil
+            memory[host].answeringSince = nil
         } else {
-            answeringSince[host] = answeringSince[host] ?? turn.now
+            memory[host].answeringSince = memory[host].answeringSince ?? turn.now
         }
     }
 
@@ -28,7 +29,7 @@ extension Rollout {
     func readmissionEnd(_ plan: HostPlan, passingSince passing: Timestamp, _ turn: Turn)
         -> Timestamp
     {
-        let answering = answeringSince[plan.name] ?? turn.now
+        let answering = memory[plan.name].answeringSince ?? turn.now
         return max(passing, answering + Self.restOfProbeInFlight(plan))
             + plan.windows.readmission.total
     }

@@ -65,7 +65,7 @@ extension Rollout {
         case .pingOff:
             if value.path == .forward {
                 send(host, .pingOff, of: plan.baseline?.process, .signalling, &turn)
-            } else if mayBeBusy.contains(host) {
+            } else if memory[host].mayBeBusy {
                 begin(host, until: turn.now + busyLimit(host))
                 lookBeforeTheWayBack(host, &turn)
             } else {
@@ -150,12 +150,7 @@ extension Rollout {
                     took: value.startedAt.map { turn.now - $0 },
                     command: result == .needsAttention ? attentionCommand(plan) : nil)), &turn)
         activities[host] = nil
-        neverPassed[host] = nil
-        passingSince[host] = nil
-        passedAt[host] = nil
-        refusedAt[host] = nil
-        drainedProcess[host] = nil
-        signalUntil[host] = nil
+        memory.forget(host)
         // `on_failure: halt` asks for a host that stays as it is.
         let keepsTimer =
             result == .needsAttention && value.owesReadmission

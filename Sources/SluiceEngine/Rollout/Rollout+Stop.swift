@@ -3,7 +3,8 @@ import SluiceModel
 /// Telling the service to end, and seeing that it has.
 extension Rollout {
     mutating func stopService(_ host: String, _ plan: HostPlan, _ turn: inout Turn) {
-        if let process = ending.removeValue(forKey: host) {
+        if let process = memory[host].ending {
+            memory[host].ending = nil
             // It was told to end before the resume: now it has its grace period, then KILL.
             begin(host, until: turn.now + plan.spec.stop.grace)
             activities[host]?.process = process
@@ -29,12 +30,12 @@ extension Rollout {
         _ host: String, _ activity: Activity, _ result: ProbeResult, _ turn: inout Turn
     ) {
         guard let process = plan.host(host)?.baseline?.process else { return }
-        if result.verdict == .failing, result.status != nil || signalDelivered.contains(host) {
+        if result.verdict == .failing, result.status != nil || memory[host].isSignalDelivered {
             terminate(host, process, &turn)
         } else if result.status == nil, let deadline = activity.deadline, turn.now < deadline {
             progress(host, "\(path(host)): \(result.text)", until: deadline, &turn)
             pause(host, .stopCheckPause, for: Pace.watch, &turn)
-        } else if result.status == nil, signalDelivered.contains(host) {
+        } else if result.status == nil, memory[host].isSignalDelivered {
             terminate(host, process, &turn)
         } else {
             fail(
@@ -80,7 +81,7 @@ extension Rollout {
 
     /// Whether the process to be stopped is the one that was drained.
     private func isDrained(_ process: ProcessIdentity, _ host: String) -> Bool {
-        guard let drained = drainedProcess[host] else { return true }
+        guard let drained = memory[host].drainedProcess else { return true }
         return process == drained
     }
 
@@ -88,8 +89,8 @@ extension Rollout {
     private mutating func drainAnew(
         _ host: String, _ process: ProcessIdentity, _ turn: inout Turn
     ) {
-        let count = drainedAnew[host, default: 0] + 1
-        drainedAnew[host] = count
+        let count = memory[host].drainsAgain + 1
+        memory[host].drainsAgain = count
         guard count <= Self.drainsAnew else {
             // It crashes and comes back all the time, and failed through every one of the windows.
             note(
@@ -111,7 +112,7 @@ extension Rollout {
         _ host: String, _ activity: Activity, _ process: ProcessIdentity, _ turn: inout Turn
     ) {
         if state.hosts[host]?.path == .restore {
-            stoppedAgain[host, default: 0] += 1
+            memory[host].stopsAgain += 1
             backToThePingOff(
                 host, process, "\(process) was not told to end: it is seen to be drained first",
                 &turn)
@@ -226,7 +227,7 @@ extension Rollout {
                 host, detail: activity.killed ? "killed after \(policy.grace)" : "\(process) ended",
                 process: process, &turn)
         } else if let found, activity.isUncertain,
-            activity.restarts + stoppedAgain[host, default: 0] < Self.stopsAgain,
+            activity.restarts + memory[host].stopsAgain < Self.stopsAgain,
             report.ownsPort, !isBusy, isOverdue(host, activity, turn)
         {
             stopAgain(host, activity, found, &turn)
@@ -283,8 +284,8 @@ extension Rollout {
             fail(
                 host, finding,
                 remedy: "find out what reopens it: the drain signal may not have reached it", &turn)
-        } else if stoppedAgain[host, default: 0] < Self.stopsAgain {
-            stoppedAgain[host, default: 0] += 1
+        } else if memory[host].stopsAgain < Self.stopsAgain {
+            memory[host].stopsAgain += 1
             backToThePingOff(host, process, "\(finding): it is drained first", &turn)
         } else {
             kill(host, process, after: grace, &turn)

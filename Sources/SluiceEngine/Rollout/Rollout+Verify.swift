@@ -6,7 +6,7 @@ extension Rollout {
         _ host: String, _ activity: Activity, _ outcome: CommandOutcome, _ turn: inout Turn
     ) {
         guard let report = outcome.process else {
-            neverPassed[host] = nil
+            memory[host].neverPassed = nil
             fail(
                 host, "the host could not be looked at: \(outcome.failureText ?? "")",
                 remedy: outcome.remedy ?? "look at the host", &turn)
@@ -25,17 +25,17 @@ extension Rollout {
         if process.isSame(as: old) {
             verifyAgain(host, "the old process still runs", resets: true, &turn)
         } else if runsNewReleaseOnTheWayBack(host, process) {
-            neverPassed[host] = nil
+            memory[host].neverPassed = nil
             verifyAgain(host, "\(process) is of the new release", resets: true, &turn)
         } else if !report.ownsPort {
             // It was not asked, and the balancer may like what it hears.
-            neverPassed[host] = nil
+            memory[host].neverPassed = nil
             verifyAgain(host, "\(process) does not own the port", resets: true, &turn)
         } else {
             if let seen = activity.process, seen != process {
                 note(host, .warning, "\(seen) was replaced by \(process) while verifying", &turn)
                 activities[host]?.count = 0
-                passingSince[host] = nil
+                memory[host].passingSince = nil
             }
             activities[host]?.process = process
             enterPhase(host, .verifyProbe, &turn) { .probe($0) }
@@ -58,7 +58,7 @@ extension Rollout {
         let path = spec.healthChecks.first?.path ?? "/ping"
         // Only a refusal in so many words says that the balancer gets one too.
         if result.verdict != .failing || result.status == nil {
-            neverPassed[host] = nil
+            memory[host].neverPassed = nil
         } else {
             refused(host, result, turn)
         }
@@ -71,9 +71,9 @@ extension Rollout {
             let count = activity.count + 1
             activities[host]?.count = count
             let isGap = hasGap(host, turn)
-            if isGap { answeringSince[host] = turn.now }
-            passingSince[host] = isGap ? turn.now : passingSince[host] ?? turn.now
-            passedAt[host] = turn.now
+            if isGap { memory[host].answeringSince = turn.now }
+            memory[host].passingSince = isGap ? turn.now : memory[host].passingSince ?? turn.now
+            memory[host].passedAt = turn.now
             if count < spec.verify.consecutive {
                 verifyAgain(
                     host, "\(path) \(result.text), \(count) of \(spec.verify.consecutive)",
@@ -114,7 +114,7 @@ extension Rollout {
         guard let deadline = activities[host]?.deadline else { return }
         if resets {
             activities[host]?.count = 0
-            passingSince[host] = nil
+            memory[host].passingSince = nil
         }
         if resets, turn.now >= deadline {
             fail(
@@ -132,7 +132,7 @@ extension Rollout {
     /// Whether nobody looked for so long that the balancer may have seen it fail meanwhile: the
     /// question got no answer, or this controller stood still.
     private func hasGap(_ host: String, _ turn: Turn) -> Bool {
-        guard let last = passedAt[host], let windows = plan.host(host)?.windows else {
+        guard let last = memory[host].passedAt, let windows = plan.host(host)?.windows else {
             return false
         }
         return turn.now - last > max(3 * Pace.watch, windows.shortestDrain)
@@ -150,8 +150,8 @@ extension Rollout {
         // longer than that is not healthy.
         let rest = Self.restOfProbeInFlight(plan)
         begin(host, until: turn.now + window + window + rest + plan.spec.verify.within)
-        activities[host]?.since = passingSince[host]
-        passingSince[host] = nil
+        activities[host]?.since = memory[host].passingSince
+        memory[host].passingSince = nil
         enterPhase(host, .readmitProbe, &turn) { .probe($0) }
     }
 
@@ -163,14 +163,14 @@ extension Rollout {
         if result.verdict == .passing {
             let isGap = activity.since != nil && hasGap(host, turn)
             if isGap {
-                answeringSince[host] = turn.now
+                memory[host].answeringSince = turn.now
                 note(
                     host, .warning,
                     "\(path) was not asked for a while during readmission: its clock starts anew",
                     &turn)
             }
             let since = isGap ? turn.now : activity.since ?? turn.now
-            passedAt[host] = turn.now
+            memory[host].passedAt = turn.now
             activities[host]?.since = since
             activities[host]?.count = 0
             let end = readmissionEnd(plan, passingSince: since, turn)

@@ -22,7 +22,7 @@ extension Rollout {
                 host, .warning, "what was sent before still runs there, and is not waited for",
                 &turn)
         }
-        mayBeBusy.remove(host)
+        memory[host].mayBeBusy = false
         send(host, .inspect, .restoreInspect, &turn)
     }
 
@@ -32,7 +32,7 @@ extension Rollout {
     ) {
         guard let report = look(at: host, outcome, &turn) else { return }
         let found = serviceProcess(host, in: report)
-        drainedProcess[host] = .some(found)
+        memory[host].drainedProcess = .some(found)
         guard let process = found else {
             drained(host, "no process of the service runs", &turn)
             return
@@ -45,7 +45,9 @@ extension Rollout {
     /// Whether no balancer can have taken the new process in: it has refused whenever it was asked,
     /// and since it was asked last there was no time for as many passing probes as that takes.
     func isKeptOut(_ host: String, at now: Timestamp) -> Bool {
-        guard neverPassed[host] != nil, let refused = refusedAt[host] else { return false }
+        guard memory[host].neverPassed != nil, let refused = memory[host].refusedAt else {
+            return false
+        }
         return now - refused < soonestUp(host)
     }
 
@@ -59,10 +61,12 @@ extension Rollout {
     /// The new process has refused in so many words. Since it did so last, or was started, it may
     /// have passed.
     mutating func refused(_ host: String, _ result: ProbeResult, _ turn: Turn) {
-        if let last = refusedAt[host] ?? neverPassed[host], turn.now - last >= soonestUp(host) {
-            neverPassed[host] = nil
+        if let last = memory[host].refusedAt ?? memory[host].neverPassed,
+            turn.now - last >= soonestUp(host)
+        {
+            memory[host].neverPassed = nil
         }
-        refusedAt[host] = Timestamp(
+        memory[host].refusedAt = Timestamp(
             milliseconds: turn.now.milliseconds - result.took.milliseconds)
     }
 
@@ -84,7 +88,7 @@ extension Rollout {
         // After a resume nobody repeats a signal that may have come.
         let old = plan.host(host)?.baseline?.process
         let isLatched =
-            process.isSame(as: old) && (mode != nil || signalDelivered.contains(host))
+            process.isSame(as: old) && (mode != nil || memory[host].isSignalDelivered)
         if result.verdict == .failing, !catches || (result.status != nil && isLatched) {
             if state.hosts[host]?.pingFailedAt == nil { pingFailed(host, result, &turn) }
             finishStep(host, detail: "\(path(host)) answers \(result.text) already", &turn)

@@ -35,6 +35,8 @@ package struct Outcome: Sendable {
     package var decisions = 0
     package var records = 0
     package var commands = 0
+    /// Probes of the watch of the fleet, for admissions.
+    package var watched = 0
     package var crashes = 0
     package var resumes = 0
     /// Commands and records that were refused to a controller that had been replaced.

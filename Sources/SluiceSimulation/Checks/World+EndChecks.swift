@@ -5,8 +5,7 @@ import SluiceModel
 extension World {
     /// S6: whoever is out because of the rollout is owed its readmission in the journal.
     func checkObligations() {
-        for host in hosts.indices
-        where hosts[host].isOutByRollout && !hosts[host].condition.isPassing {
+        for host in outByRollout.sorted() where !hosts[host].condition.isPassing {
             guard let state = shadow.state.hosts[names[host]], !state.owesReadmission,
                 state.result != .needsAttention,
                 hosts[host].lastFault.map({ $0 < hosts[host].outSince }) ?? true

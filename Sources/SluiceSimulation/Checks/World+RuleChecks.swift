@@ -149,29 +149,31 @@ extension World {
             shadow.state.batch >= 0, plan.batches.indices.contains(shadow.state.batch)
         else { return }
         let batch = plan.batches[shadow.state.batch]
-        let others = hosts.indices.filter { $0 != host }
-        let out = others.filter {
-            hosts[$0].isOutByRollout && !isGivenUp($0) && !hosts[$0].isExcused
+        let out = outByRollout.filter {
+            $0 != host && !isGivenUp($0) && !hosts[$0].isExcused
         }
         if out.count + 1 > batch.count {
             breach("S1", "\(out.count + 1) hosts are out, of a batch of \(batch.count)", once: "")
         }
-        let early = others.filter {
+        let early = unsettled.union(notPassing).filter {
             // A gap too short for any balancer to notice is none.
-            !hosts[$0].hasPassedWindow && !hosts[$0].isAllUp && !hosts[$0].isExcused
-                && !isGivenUp($0) && !batch.contains(names[$0])
+            $0 != host && !hosts[$0].hasPassedWindow && !hosts[$0].isAllUp
+                && !hosts[$0].isExcused && !isGivenUp($0) && !batch.contains(names[$0])
         }
-        if let first = early.first {
+        if let first = early.min() {
             breach(
                 "S7",
                 "\(names[host]) is drained before the readmission window of \(names[first]) "
                     + "has passed", once: "")
         }
-        let asked = askedPeersAt[host]
-        let serving = others.filter {
-            (hosts[$0].condition.isPassing || hosts[$0].lastPassing >= asked)
-                && !hosts[$0].isOutByRollout || hosts[$0].isExcused
-        }.count
+        // What was seen of the others before it was admitted is as old as the rule allows, and no
+        // older: no balancer acts sooner on a host that begins to fail.
+        let seen = admittedAt[host] - answerLifetime
+        let absent = notPassing.union(outByRollout).filter {
+            let hasPassed = hosts[$0].condition.isPassing || hosts[$0].lastPassing >= seen
+            return $0 != host && !(hasPassed && !hosts[$0].isOutByRollout || hosts[$0].isExcused)
+        }
+        let serving = hosts.count - 1 - absent.count
         let floor =
             plan.batchMinimums.indices.contains(shadow.state.batch)
             ? plan.batchMinimums[shadow.state.batch] : plan.minAvailable
@@ -219,15 +221,10 @@ extension World {
         default: isBeginning = false
         }
         guard isBeginning else { return }
-        let results = plan.hosts.compactMap { shadow.state.hosts[$0.name]?.result }
-        let failed = results.filter {
-            [.restored, .failedInService, .needsAttention].contains($0)
-        }.count
-        let isGivenUp = plan.hosts.contains {
-            let value = shadow.state.hosts[$0.name]
-            return value?.reaction == .leave && value?.result == nil
-        }
-        if isGivenUp || results.contains(.needsAttention)
+        let failed =
+            results.count(.restored) + results.count(.failedInService)
+            + results.count(.needsAttention)
+        if !results.givenUp.isEmpty || results.count(.needsAttention) > 0
             || plan.budget.isExceeded(failed: failed, of: plan.hosts.count)
         {
             breach("S11", "a host is begun although \(failed) have failed", once: "")
@@ -236,13 +233,18 @@ extension World {
 
     /// After the event was folded in.
     func checkRecord(_ event: Event) {
+        noteResults(event)
+        if case .stepFinished(let value) = event.kind, value.step == .admit,
+            let host = places[value.host]
+        {
+            admittedAt[host] = now
+        }
         if case .hostFailed(let value) = event.kind, value.path == .forward,
-            let host = names.firstIndex(of: value.host)
+            let host = places[value.host]
         {
             hosts[host].replacements = 0
         }
-        guard case .hostFinished(let value) = event.kind,
-            let host = names.firstIndex(of: value.host)
+        guard case .hostFinished(let value) = event.kind, let host = places[value.host]
         else { return }
         hosts[host].finishedAt = now
         if value.result == .needsAttention, value.command?.isEmpty ?? true {

@@ -39,8 +39,6 @@ struct Controller {
     let startedAt: Int
     var death: Death?
     var stored = 0
-    /// The hosts whose locks it renews.
-    var inHand: [Int] = []
     /// Unlocks that it waits for before it ends.
     var unlocks = 0
     var missesKeep = false

@@ -1,7 +1,7 @@
 import SluiceEngine
 import SluiceModel
 
-/// The driver's order, on a virtual clock: decide on a copy, store, adopt, publish, act.
+/// The driver's order, on a virtual clock: decide, store, publish, act.
 extension World {
     var calendar: Int { World.epoch + now + calendarOffset }
 
@@ -38,8 +38,8 @@ extension World {
     }
 
     private func decide(_ kind: Rollout.Input.Kind, _ number: Int) {
-        var next = controllers[number].rollout
-        let decision = next.decide(.init(now: controllers[number].clock(now), kind))
+        let input = Rollout.Input(now: controllers[number].clock(now), kind)
+        let decision = controllers[number].rollout.decide(input)
         outcome.decisions += 1
         let durable = decision.events.filter(\.isDurable)
         let death = death(of: number, storing: durable.count)
@@ -51,11 +51,6 @@ extension World {
             guard store(durable, number) else { return }
         } else if decision.effects.contains(where: \.changesHost), !holdsLease(number) {
             return
-        }
-        controllers[number].rollout = next
-        controllers[number].inHand = hosts.indices.filter {
-            guard let value = next.state.hosts[names[$0]] else { return false }
-            return (value.phase == .inHand || value.step != nil) && value.mayBeLocked
         }
         if tracing { for event in decision.events { trace("c\(number) \(words(event))") } }
         if death?.place == .beforeEffects {
@@ -73,7 +68,7 @@ extension World {
         }
         if cut != nil {
             crash(number)
-        } else if next.isFinished {
+        } else if controllers[number].rollout.isFinished {
             close(number)
         }
     }
@@ -241,7 +236,8 @@ extension World {
             return
         }
         if !isJournalFailing { holder?.expiresAt = calendar + lease }
-        for host in controllers[number].inHand {
+        let locked = controllers[number].rollout.state.tally.locked
+        for host in locked.compactMap({ places[$0] }).sorted() {
             guard
                 var renew = plan.host(names[host])?.command(.renew, of: plan.release)
             else { continue }

@@ -101,8 +101,7 @@ extension World {
         if process.fate.removesPidfileEarly, hosts[host].pidfile == process.pid {
             hosts[host].pidfile = nil
         }
-        hosts[host].isOutByRollout = true
-        hosts[host].hasPassedWindow = false
+        takeOut(host)
         let inFlight = open > 0 ? min(open, traffic.longest) : 0
         later(max(process.fate.endsAfter, inFlight), host, process.pid, .ends)
     }
@@ -114,8 +113,7 @@ extension World {
             loseRequestsInFlight(at: host, .rollout)
             hosts[host].downCause = .rollout
         }
-        hosts[host].isOutByRollout = true
-        hosts[host].hasPassedWindow = false
+        takeOut(host)
         hosts[host].end(process.pid)
     }
 

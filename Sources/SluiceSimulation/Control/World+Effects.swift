@@ -5,7 +5,7 @@ import SluiceModel
 extension World {
     func perform(_ effect: Rollout.Effect, _ number: Int) {
         func host(_ ticket: Rollout.Ticket) -> Int? {
-            ticket.host.flatMap { names.firstIndex(of: $0) }
+            ticket.host.flatMap { places[$0] }
         }
         switch effect {
         case .read(let ticket, let command):
@@ -28,11 +28,15 @@ extension World {
             let took = probeTime(host)
             queue.push(
                 .get(controller: number, ticket, host: host, took: took), at: now + took / 2)
-        case .probePeers(let ticket, let names):
-            let asked = hosts.indices.filter { names.contains(self.names[$0]) }
-            let took = asked.map { probeTime($0) }.max() ?? 1
+        case .watch(let name):
+            guard let host = places[name] else { return }
+            let took = probeTime(host)
+            outcome.watched += 1
+            queue.push(.watch(controller: number, host: host, took: took), at: now + took / 2)
+        case .watchTimer(let watch, let span):
             queue.push(
-                .peers(controller: number, ticket, hosts: asked, took: took), at: now + took / 2)
+                .input(controller: number, .watchTimer(watch)),
+                at: now + span.milliseconds + timing.number(0...3))
         case .hook(let ticket, let hook, _):
             var failure: String?
             if strikes(.hookFailure, faults.perStart) {
@@ -48,7 +52,7 @@ extension World {
                 .input(controller: number, .timer(ticket)),
                 at: now + span.milliseconds + timing.number(0...3))
         case .unlock(let name, let commands):
-            guard let host = names.firstIndex(of: name), let first = commands.first else { return }
+            guard let host = places[name], let first = commands.first else { return }
             controllers[number].unlocks += 1
             send(
                 first, to: host, from: number, .change, .unlock(Array(commands.dropFirst())))
@@ -100,16 +104,13 @@ extension World {
         queue.push(.input(controller: number, .probe(ticket, result)), at: now + delay)
     }
 
-    func answerPeers(_ number: Int, _ ticket: Rollout.Ticket, _ asked: [Int], _ took: Int) {
-        var results: [String: ProbeResult] = [:]
-        var last = 0
-        for host in asked {
-            let (result, delay) = result(host, took: took)
-            results[names[host]] = result
-            last = max(last, delay)
-        }
-        if let host = ticket.host.flatMap({ names.firstIndex(of: $0) }) { askedPeersAt[host] = now }
-        queue.push(.input(controller: number, .peers(ticket, results)), at: now + last)
+    func answerWatch(_ number: Int, _ host: Int, _ took: Int) {
+        let (result, delay) = result(host, took: took)
+        queue.push(
+            .input(
+                controller: number,
+                .watched(names[host], result, at: controllers[number].clock(now + delay))),
+            at: now + delay)
     }
 
     func answerGet(_ number: Int, _ ticket: Rollout.Ticket, _ host: Int, _ took: Int) {

@@ -11,9 +11,20 @@ extension World {
     /// Brings every balancer's view to the present moment.
     func advanceBalancers() {
         var marks: [Mark] = []
-        for host in hosts.indices where !isSteady(host) { advance(host, &marks) }
+        let unsettled = unsettled.sorted()
+        for host in unsettled where !isSteady(host) { advance(host, &marks) }
         apply(&marks)
-        noticeWindows()
+        for host in unsettled {
+            noticeWindow(host)
+            if isSettled(host) { self.unsettled.remove(host) }
+        }
+    }
+
+    /// Whether nothing changes about the host by time alone.
+    private func isSettled(_ host: Int) -> Bool {
+        guard isSteady(host) else { return false }
+        guard hosts[host].condition.isPassing else { return true }
+        return hosts[host].hasPassedWindow && !hosts[host].isOutByRollout
     }
 
     private func isSteady(_ host: Int) -> Bool {
@@ -122,6 +133,7 @@ extension World {
 
     /// Call after whatever may have changed what a host answers.
     func refresh(_ index: Int) {
+        unsettled.insert(index)
         let condition = hosts[index].presentCondition
         guard condition != hosts[index].condition else { return }
         var marks: [Mark] = []
@@ -129,6 +141,7 @@ extension World {
         apply(&marks)
         let wasPassing = hosts[index].condition.isPassing
         hosts[index].condition = condition
+        if condition.isPassing { notPassing.remove(index) } else { notPassing.insert(index) }
         if condition.isPassing {
             for process in hosts[index].processes.indices
             where hosts[index].processes[process].isListening {
@@ -162,13 +175,19 @@ extension World {
         }
     }
 
-    private func noticeWindows() {
-        for index in hosts.indices {
-            if !hosts[index].hasPassedWindow { noteWindow(index) }
-            guard hosts[index].isOutByRollout, hosts[index].condition.isPassing,
-                hosts[index].isAllUp
-            else { continue }
-            hosts[index].isOutByRollout = false
-        }
+    private func noticeWindow(_ index: Int) {
+        if !hosts[index].hasPassedWindow { noteWindow(index) }
+        guard hosts[index].isOutByRollout, hosts[index].condition.isPassing, hosts[index].isAllUp
+        else { return }
+        hosts[index].isOutByRollout = false
+        outByRollout.remove(index)
+    }
+
+    /// The rollout has the host out, from now until every balancer has it back.
+    func takeOut(_ index: Int) {
+        hosts[index].isOutByRollout = true
+        hosts[index].hasPassedWindow = false
+        outByRollout.insert(index)
+        unsettled.insert(index)
     }
 }

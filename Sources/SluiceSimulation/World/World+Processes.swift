@@ -40,9 +40,8 @@ extension World {
             }
         case .latches:
             hosts[host].processes[index].latchedAt = now
-            hosts[host].isOutByRollout = true
+            takeOut(host)
             hosts[host].outSince = now
-            hosts[host].hasPassedWindow = false
         case .crashes:
             end(host, index)
             if hosts[host].spec.service.control == .systemd {

@@ -16,7 +16,7 @@ final class World {
         case done(Int)
         case reply(Int, CommandOutcome)
         case probe(controller: Int, Rollout.Ticket, host: Int, took: Int)
-        case peers(controller: Int, Rollout.Ticket, hosts: [Int], took: Int)
+        case watch(controller: Int, host: Int, took: Int)
         case get(controller: Int, Rollout.Ticket, host: Int, took: Int)
         case keep(controller: Int)
         case wake(controller: Int)
@@ -31,6 +31,8 @@ final class World {
     let seed: UInt64
     let plan: Plan
     let names: [String]
+    /// Where each host is in `hosts`.
+    let places: [String: Int]
     let tracing: Bool
     var now = 0
     var queue = EventQueue<Item>()
@@ -70,8 +72,17 @@ final class World {
     /// For how long no controller was there, and since when none is.
     var idle = 0
     var idleSince: Int?
-    /// When the others were last asked for a host's admission.
-    var askedPeersAt: [Int]
+    /// When each host was last admitted, by the journal.
+    var admittedAt: [Int]
+    /// How old an answer may be on which a host is admitted, with the answer's way, in milliseconds.
+    let answerLifetime: Int
+    /// Hosts about which time alone may change something: a balancer's view, or a window.
+    var unsettled: Set<Int>
+    /// Hosts that don't pass, and those that the rollout has out.
+    var notPassing: Set<Int>
+    var outByRollout: Set<Int> = []
+    /// What the journal says of each host's end, and how many of each.
+    var results = Results()
     /// The rules that were broken on a host already: each is told once.
     var told: Set<String> = []
 
@@ -86,6 +97,7 @@ final class World {
         self.faults = faults
         self.tracing = tracing
         names = hosts.map(\.name)
+        places = Dictionary(uniqueKeysWithValues: hosts.indices.map { (hosts[$0].name, $0) })
         lease = dice.pick([10_000, 30_000, 30_000])
         shadow = Rollout(plan: plan, id: "r-sim", actor: "first@sim")
         outcome = Outcome(seed: seed, faults: level)
@@ -96,11 +108,19 @@ final class World {
         traffic = Traffic(&dice)
         balancing = Balancing(hosts)
         cutOffUntil = hosts.map { _ in 0 }
-        askedPeersAt = hosts.map { _ in 0 }
+        admittedAt = hosts.map { _ in 0 }
+        let shortest =
+            plan.hosts.map(\.windows.shortestDrain.milliseconds)
+            + plan.peers.compactMap {
+                Windows.longest(of: $0.healthChecks, measured: nil)?.shortestDrain.milliseconds
+            }
+        answerLifetime = max(1_000, shortest.min() ?? 0) + 100
+        unsettled = Set(hosts.indices)
+        notPassing = Set(hosts.indices.filter { !hosts[$0].condition.isPassing })
     }
 
     /// More than any rollout takes: a run that needs more does not end.
-    private static let stepLimit = 400_000
+    private var stepLimit: Int { max(400_000, 4_000 * hosts.count) }
 
     func run() -> Outcome {
         outcome.minInService = balancing.lowest
@@ -113,7 +133,7 @@ final class World {
             advanceBalancers()
             handle(item)
             checkObligations()
-            if steps >= Self.stepLimit {
+            if steps >= stepLimit {
                 breach("L", "the run does not end")
                 break
             }
@@ -133,8 +153,8 @@ final class World {
         case .reply(let flight, let outcome): reply(flight, outcome)
         case .probe(let controller, let ticket, let host, let took):
             answerProbe(controller, ticket, host, took)
-        case .peers(let controller, let ticket, let hosts, let took):
-            answerPeers(controller, ticket, hosts, took)
+        case .watch(let controller, let host, let took):
+            answerWatch(controller, host, took)
         case .get(let controller, let ticket, let host, let took):
             answerGet(controller, ticket, host, took)
         case .keep(let controller): keepLease(controller)

@@ -1,0 +1,284 @@
+import SluiceModel
+
+/// What the hosts of a play answer, peers included: asked by one watch, for all that want to know.
+///
+/// While some host waits to be admitted the watch is awake. It asks every host that is not out
+/// because of the rollout, first all of them as fast as `limit` allows, then each once in a `period`,
+/// so that an admission costs no probe of its own. An answer stands for `lifetime` and no longer.
+///
+/// It is a value and asks nobody itself: `due` says who is to be asked now, `note` takes the answers.
+struct FleetWatch: Sendable {
+    enum Standing: Sendable, Hashable {
+        /// Not heard of since it was out, or since the watch began.
+        case unheard
+        /// It passes, and its balancer has it.
+        case serving
+        /// It passes again, but not for so long that its balancer must have seen it.
+        case returning
+        case failing
+        /// It passed, and was not heard of since.
+        case stale
+    }
+
+    private struct Member: Sendable {
+        let name: String
+        /// How long it has to pass again until its balancer must have seen it.
+        let window: TimeSpan
+        var isOut = false
+        var isAsked = false
+        /// Its last probe took long: it must not keep the others waiting.
+        var isSlow = false
+        /// It was slow when it was asked.
+        var isAskedSlowly = false
+        var answeredAt: Timestamp?
+        var answer = ""
+        var standing = Standing.unheard
+        /// Since when it passes again after it was seen not to; `.some(nil)` while it does not.
+        var passingAgain: Timestamp??
+        /// In which wake it was heard last.
+        var heardIn = 0
+
+        mutating func hear(_ result: ProbeResult, at now: Timestamp, wake: Int) {
+            answeredAt = now
+            answer = result.text
+            heardIn = wake
+            isSlow = result.took >= FleetWatch.slowFrom
+            guard result.verdict == .passing else {
+                passingAgain = .some(nil)
+                standing = .failing
+                return
+            }
+            standing = .serving
+            guard let seen = passingAgain else { return }
+            let since = seen ?? now
+            passingAgain = .some(since)
+            if now - since < window { standing = .returning }
+        }
+    }
+
+    /// How long an answer stands. No balancer acts sooner on a host that begins to fail
+    /// (`Windows.shortestDrain`); the bounds are for balancers that act on one probe, and for those
+    /// that need minutes.
+    let lifetime: TimeSpan
+    /// From one question to a host to the next.
+    let period: TimeSpan
+    /// Probes under way at once.
+    let limit: Int
+
+    private var members: [Member] = []
+    private var places: [String: Int] = [:]
+
+    // What is counted, of the hosts that are not out.
+    private(set) var serving = 0
+    private var returning = 0
+    private var present = 0
+    private var heard = 0
+    /// Neither serving nor unheard.
+    private var absent: Set<Int> = []
+    /// The passing answers in the order in which they came, until they are too old.
+    private var ageing = Queue<(member: Int, at: Timestamp)>()
+
+    // The pace.
+    private(set) var isAwake = false
+    private var wakes = 0
+    private var underWay = 0
+    /// Hosts whose probes take long, the one first that was asked longest ago.
+    private var slow = Queue<Int>()
+    private var slowUnderWay = 0
+    private var cursor = 0
+    /// With which host the rounds begin.
+    private let offset: Int
+    private var isFirstRound = true
+    private var roundStart = Timestamp(milliseconds: 0)
+    private var chance: SplitMix64
+
+    /// - Parameters:
+    ///   - hosts: Each host and peer with its readmission window.
+    ///   - shortestDrain: The shortest of them all.
+    init(
+        hosts: [(name: String, window: TimeSpan)], out: Set<String>, shortestDrain: TimeSpan,
+        seed: UInt64
+    ) {
+        lifetime = max(.seconds(1), min(shortestDrain, .seconds(10)))
+        period = TimeSpan(milliseconds: lifetime.milliseconds / 2)
+        limit = min(256, max(64, hosts.count))
+        chance = SplitMix64(state: seed)
+        offset = hosts.isEmpty ? 0 : Int(chance.next() % UInt64(hosts.count))
+        members.reserveCapacity(hosts.count)
+        for host in hosts where places[host.name] == nil {
+            places[host.name] = members.count
+            members.append(
+                Member(name: host.name, window: host.window, isOut: out.contains(host.name)))
+            if !out.contains(host.name) { present += 1 }
+        }
+    }
+
+    /// Hosts that have not been heard of since the watch woke up.
+    var unheard: Int { present - heard }
+
+    /// Whether all that is missing is time: each host that does not serve passes again.
+    var isSoon: Bool { returning > 0 && returning == absent.count }
+
+    func counts(_ host: String) -> Bool {
+        guard let index = places[host] else { return false }
+        return !members[index].isOut && members[index].standing == .serving
+    }
+
+    /// The hosts that don't serve, with what they answered, the first few of them by name.
+    func missing() -> [String] {
+        let shown = 5
+        let all = absent.sorted().prefix(shown).map { index in
+            let member = members[index]
+            switch member.standing {
+            case .returning:
+                return "\(member.name) (passes again, not yet for \(member.window))"
+            case .stale: return "\(member.name) (no answer lately)"
+            case .failing, .serving, .unheard: return "\(member.name) (\(member.answer))"
+            }
+        }
+        return absent.count > shown ? all + ["\(absent.count - shown) more"] : all
+    }
+
+    // MARK: Answers
+
+    /// - Parameter now: When the answer came: it may have waited since then to be handled.
+    mutating func note(_ host: String, _ result: ProbeResult, at now: Timestamp) {
+        guard let index = places[host] else { return }
+        if members[index].isAsked {
+            members[index].isAsked = false
+            underWay -= 1
+            if members[index].isAskedSlowly { slowUnderWay -= 1 }
+            members[index].isAskedSlowly = false
+        }
+        guard !members[index].isOut else { return }
+        let wake = wakes
+        change(index) { $0.hear(result, at: now, wake: wake) }
+        if members[index].standing == .serving { ageing.append((index, now)) }
+        if members[index].isSlow, !members[index].isAsked { slow.append(index) }
+    }
+
+    /// A host goes out because of the rollout, or is back: whatever it answered before is forgotten.
+    mutating func set(_ host: String, isOut: Bool) {
+        guard let index = places[host], members[index].isOut != isOut else { return }
+        change(index) { member in
+            member.isOut = isOut
+            member.standing = .unheard
+            member.passingAgain = nil
+            member.answeredAt = nil
+            member.isSlow = false
+            member.heardIn = 0
+        }
+    }
+
+    /// Answers that are too old stand for nothing.
+    mutating func expire(at now: Timestamp) {
+        while let (index, at) = ageing.first, now - at > lifetime {
+            ageing.removeFirst()
+            guard members[index].answeredAt == at, members[index].standing == .serving else {
+                continue
+            }
+            change(index) { $0.standing = .stale }
+        }
+    }
+
+    private mutating func change(_ index: Int, _ body: (inout Member) -> Void) {
+        var member = members[index]
+        count(member, index, -1)
+        body(&member)
+        count(member, index, 1)
+        members[index] = member
+    }
+
+    private mutating func count(_ member: Member, _ index: Int, _ one: Int) {
+        guard !member.isOut else { return }
+        present += one
+        if wakes > 0, member.heardIn == wakes { heard += one }
+        var isAbsent = true
+        switch member.standing {
+        case .serving:
+            serving += one
+            isAbsent = false
+        case .unheard: isAbsent = false
+        case .returning: returning += one
+        case .failing, .stale: break
+        }
+        if isAbsent, one > 0 { absent.insert(index) }
+        if isAbsent, one < 0 { absent.remove(index) }
+    }
+
+    // MARK: The pace
+
+    private static let slowFrom = TimeSpan.seconds(1)
+    /// The shortest pause between two looks at who is due.
+    private static let grain = TimeSpan.milliseconds(20)
+
+    mutating func wake(at now: Timestamp) {
+        guard !isAwake else { return }
+        isAwake = true
+        wakes += 1
+        heard = 0
+        isFirstRound = true
+        beginRound(at: now)
+    }
+
+    mutating func sleep() { isAwake = false }
+
+    /// Who is to be asked now, and when it goes on if no answer comes before.
+    mutating func due(at now: Timestamp) -> (ask: [String], pause: TimeSpan?) {
+        var ask: [String] = []
+        guard isAwake, !members.isEmpty else { return (ask, nil) }
+        askSlow(&ask, at: now)
+        while underWay < limit {
+            if cursor == members.count {
+                isFirstRound = false
+                beginRound(at: max(now, roundStart + jittered(period)))
+            }
+            let share = period.milliseconds * cursor / members.count
+            let due = isFirstRound ? roundStart : roundStart + .milliseconds(share)
+            guard due <= now else { return (ask, max(Self.grain, due - now)) }
+            let index = (cursor + offset) % members.count
+            cursor += 1
+            guard !members[index].isSlow, isDue(index, at: now) else { continue }
+            self.ask(index, &ask)
+        }
+        return (ask, nil)
+    }
+
+    /// Dead hosts among many must not take the places of those that answer: they have a few of
+    /// their own.
+    private mutating func askSlow(_ ask: inout [String], at now: Timestamp) {
+        while underWay < limit, slowUnderWay < max(1, limit / 4), let index = slow.first {
+            let isSlow = members[index].isSlow && !members[index].isAsked && !members[index].isOut
+            guard !isSlow || isDue(index, at: now) else { return }
+            slow.removeFirst()
+            if isSlow { self.ask(index, &ask) }
+        }
+    }
+
+    private mutating func ask(_ index: Int, _ ask: inout [String]) {
+        members[index].isAsked = true
+        members[index].isAskedSlowly = members[index].isSlow
+        underWay += 1
+        if members[index].isSlow { slowUnderWay += 1 }
+        ask.append(members[index].name)
+    }
+
+    private func isDue(_ index: Int, at now: Timestamp) -> Bool {
+        let member = members[index]
+        guard !member.isOut, !member.isAsked else { return false }
+        guard let answeredAt = member.answeredAt, member.heardIn == wakes else { return true }
+        return (now - answeredAt).milliseconds >= period.milliseconds / 2
+    }
+
+    private mutating func beginRound(at start: Timestamp) {
+        roundStart = start
+        cursor = 0
+    }
+
+    /// A round begins a little sooner or later than its turn: so the watches of two controllers,
+    /// and the balancers' own, don't fall into step. Far less than what an answer stands for.
+    private mutating func jittered(_ span: TimeSpan) -> TimeSpan {
+        let percent = 90 + Int(chance.next() % 21)
+        return TimeSpan(milliseconds: span.milliseconds * percent / 100)
+    }
+}
