@@ -63,7 +63,7 @@ struct RecordedTemplate: Sendable, CustomTestStringConvertible {
     @Test(arguments: RecordedTemplate.all)
     func givesWhatAnsibleGives(_ recorded: RecordedTemplate) {
         let scope = TemplateVariables(
-            layers: [RecordedTemplate.variables.mapValues(TemplateVariables.Binding.value)])
+            layers: [.values(RecordedTemplate.variables)])
         let result = Result { () throws(TemplateFailure) in try scope.render(recorded.template) }
         if let difference = RecordedTemplate.differences[recorded.template] {
             switch (result, difference) {

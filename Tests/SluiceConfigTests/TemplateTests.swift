@@ -6,7 +6,7 @@ import Testing
 @Suite("Templates")
 struct TemplateTests {
     private func variables(_ values: [String: Value]) -> TemplateVariables {
-        TemplateVariables(layers: [values.mapValues(TemplateVariables.Binding.value)])
+        TemplateVariables(layers: [.values(values)])
     }
 
     private static let fleet: [String: Value] = [

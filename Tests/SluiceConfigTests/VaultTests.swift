@@ -274,7 +274,7 @@ struct RecordedVault: Sendable, CustomTestStringConvertible {
             "whole": .vault(SealedValue(.opened(.dict(["k": "hush"])))),
         ]
         let scope = TemplateVariables(
-            layers: [variables.mapValues(TemplateVariables.Binding.value)])
+            layers: [.values(variables)])
         let failure = #expect(throws: TemplateFailure.self) { try scope.render(template) }
         #expect(failure?.message.contains("is encrypted by ansible-vault") == true)
         #expect(failure.map { "\($0)".contains("hush") } == false)

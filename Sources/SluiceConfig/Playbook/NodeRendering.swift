@@ -22,6 +22,21 @@ enum NodeRendering {
         }
     }
 
+    /// Whether there is anything in it to render.
+    static func holdsTemplate(_ node: SourceNode) -> Bool {
+        switch node.content {
+        case .scalar(let scalar):
+            if case .string(let text) = scalar.value {
+                TemplateText.holdsTemplate(text)
+            } else {
+                false
+            }
+        case .sequence(let items): items.contains(where: holdsTemplate)
+        case .mapping(let entries): entries.contains { holdsTemplate($0.node) }
+        case .unknown: false
+        }
+    }
+
     private static func map(
         _ node: SourceNode, path: String, problems: inout [ConfigurationProblem],
         _ render: (String) throws(TemplateFailure) -> Value?

@@ -50,6 +50,8 @@ package struct PlayInputs: Sendable {
     package var releaseFileName: String?
     /// What `order: shuffle` shuffles by; the same seed gives the same order.
     package var shuffleSeed: UInt64
+    /// What was worked out for these hosts when the play was resolved before.
+    let resolvedBefore = ResolvedHosts()
 
     package init(
         hosts: [PlayHost], peers: [PlayHost] = [], groups: [String: [String]] = [:],

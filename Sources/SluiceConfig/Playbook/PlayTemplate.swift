@@ -25,7 +25,7 @@ package struct PlayTemplate: Sendable {
     ) throws(ConfigurationError) -> String {
         var problems = Self.reserved(in: extraVars)
         let variables = TemplateVariables(
-            layers: [writtenVariables, extraVars.mapValues(TemplateVariables.Binding.value)])
+            layers: [.written(writtenVariables), .values(extraVars)])
         let pattern = pattern(over: variables, problems: &problems)
         if let error = ConfigurationError(problems) { throw error }
         return pattern ?? ""
@@ -44,21 +44,32 @@ package struct PlayTemplate: Sendable {
         }
         var tally = ProblemTally()
         tally.add(Self.reserved(in: inputs.extraVars), for: nil)
-        var sources: [(host: String, source: String)] = []
+        var first: (host: String, source: String)?
+        var other: (host: String, source: String)?
+        let scope = PlayScope(self, inputs, artifact: nil)
+        var like = LikeHosts<String>()
         for host in inputs.hosts {
-            var problems: [ConfigurationProblem] = []
-            let rendered = NodeRendering.rendered(
-                written, path: "artifact.source",
-                over: variables(for: host, inputs, artifact: nil), problems: &problems)
-            if case .scalar(let scalar) = rendered.content {
-                sources.append((host.name, scalar.text))
+            func value(_ name: String) -> Value? { scope.ownValue(of: name, on: host) }
+            var source = like.result(value)
+            if source == nil {
+                var problems: [ConfigurationProblem] = []
+                let variables = scope.variables(for: host)
+                let rendered = NodeRendering.rendered(
+                    written, path: "artifact.source", over: variables, problems: &problems)
+                if case .scalar(let scalar) = rendered.content { source = scalar.text }
+                if let source, problems.isEmpty {
+                    like.add(source, names: variables.lookedUp, value)
+                }
+                tally.add(problems, for: host.name)
             }
-            tally.add(problems, for: host.name)
+            guard let source else { continue }
+            if let first {
+                if first.source != source { other = other ?? (host.name, source) }
+            } else {
+                first = (host.name, source)
+            }
         }
-        if let first = sources.first,
-            let other = sources.first(where: { $0.source != first.source }
-            )
-        {
+        if let first, let other {
             tally.add(
                 [
                     ConfigurationProblem(
@@ -70,7 +81,7 @@ package struct PlayTemplate: Sendable {
                 ], for: nil)
         }
         if let error = tally.error(of: inputs.hosts.count) { throw error }
-        guard let source = sources.first?.source else { throw Self.noHosts(node) }
+        guard let source = first?.source else { throw Self.noHosts(node) }
         return Self.join(directory, source)
     }
 
@@ -93,12 +104,10 @@ package struct PlayTemplate: Sendable {
 
 extension PlayTemplate {
     /// The play's `vars`, with their places.
-    var writtenVariables: [String: TemplateVariables.Binding] {
-        var bindings: [String: TemplateVariables.Binding] = [:]
-        for entry in node.entry("vars")?.node.entries ?? [] {
-            bindings[entry.key] = .written(entry.node)
-        }
-        return bindings
+    var writtenVariables: [String: SourceNode] {
+        var nodes: [String: SourceNode] = [:]
+        for entry in node.entry("vars")?.node.entries ?? [] { nodes[entry.key] = entry.node }
+        return nodes
     }
 
     func pattern(
@@ -114,44 +123,6 @@ extension PlayTemplate {
         }
         if case .scalar(let scalar) = rendered.content { return scalar.text }
         return nil
-    }
-
-    /// Everything that a string of the play may use on one host, as Ansible ranks it.
-    func variables(
-        for host: PlayHost, _ inputs: PlayInputs, artifact: String?
-    ) -> TemplateVariables {
-        var provided: [String: Value] = [
-            "inventory_hostname": .string(host.name),
-            "groups": inputs.groups.isEmpty
-                ? host.variables["groups"] ?? .dict([:])
-                : inputs.groupFacts.all,
-            "group_names": host.variables["group_names"]
-                ?? inputs.groupFacts.names[host.name] ?? .list([]),
-        ]
-        var pending: [String: TemplateFailure] = [:]
-        func provide(_ name: String, _ value: String?, else remedy: String) {
-            provided[name] = value.map(Value.string)
-            pending[name] = TemplateFailure(
-                message: "'\(name)' is not known yet", remedy: remedy)
-        }
-        provide(
-            "release", inputs.release,
-            else: "it is known once the artifact has been read; name it with --release")
-        provide(
-            "artifact", artifact,
-            else: inputs.isRollback
-                ? "in a rollback it is the file name that the release came from, which the journal"
-                    + " does not have; use release, or name the release's files without it"
-                : "it is the file name of artifact.source, so that cannot use it")
-        provide(
-            "rollout", inputs.rollout,
-            else: "it is known only when the rollout starts; use release instead")
-        return TemplateVariables(
-            layers: [
-                host.variables.mapValues(TemplateVariables.Binding.value), writtenVariables,
-                inputs.extraVars.mapValues(TemplateVariables.Binding.value),
-                provided.mapValues(TemplateVariables.Binding.literal),
-            ], pending: pending)
     }
 
     /// Variables of `-e` that Sluice sets itself.

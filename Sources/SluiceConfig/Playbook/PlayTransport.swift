@@ -7,9 +7,8 @@ struct PlayTransport {
     /// Why it is not libssh2 where the play leaves the choice open, and what does not work then.
     private(set) var notes: [String] = []
 
-    init(of host: PlayHost, _ play: PlaySection) {
-        // What cannot be read is a problem already.
-        let choice: SSHSettings.TransportChoice? = try? play.word("transport")
+    /// - Parameter choice: What the play says.
+    init(of host: PlayHost, _ choice: SSHSettings.TransportChoice?) {
         switch choice ?? .auto {
         case .libssh2: transport = nil
         case .openssh: transport = .openssh

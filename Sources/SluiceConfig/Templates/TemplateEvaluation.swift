@@ -62,6 +62,7 @@ extension TemplateVariables {
     private func definedValue(
         of node: TemplateExpression.Node, in source: String
     ) throws(TemplateFailure) -> Value? {
+        if case .path(let path) = node, isUnknown(path) { return nil }
         do {
             return try value(of: node, in: source)
         } catch  where error.isUndefined {

@@ -2,16 +2,22 @@ import SluiceModel
 
 /// The way from a path in an expression to its value.
 extension TemplateVariables {
+    /// Whether a path begins with a name that nothing has: then it has no value, and what stands in
+    /// for it needs no failure made up first.
+    func isUnknown(_ path: TemplatePath) -> Bool {
+        pending[path.name] == nil && path.name != "omit" && binding(of: path.name) == nil
+    }
+
     func value(of path: TemplatePath) throws(TemplateFailure) -> Value {
-        if let failure = pending[path.name], bindings[path.name] == nil { throw failure }
-        if path.name == "omit", bindings["omit"] == nil {
+        if let failure = pending[path.name], binding(of: path.name) == nil { throw failure }
+        if path.name == "omit", binding(of: "omit") == nil {
             throw TemplateFailure(
                 message: "'omit' has no meaning here",
                 remedy: "give the value that is meant when the variable is not set")
         }
         guard var current = try value(of: path.name) else {
             var failure = undefined(
-                "undefined variable '\(path.name)'", path.name, in: bindings.keys.sorted(),
+                "undefined variable '\(path.name)'", path.name, in: names,
                 else: "define it in the inventory, in the play's vars or with -e "
                     + "\(path.name)=..., or use | default(...)")
             failure.isWithoutValues = true

@@ -8,8 +8,8 @@ package enum TemplateRendering {
     package static func render(
         _ text: String, over variables: [String: Value]
     ) throws(ConfigurationError) -> String {
-        let scope = TemplateVariables(
-            layers: [variables.mapValues(TemplateVariables.Binding.value)])
+        guard TemplateText.holdsTemplate(text) else { return text }
+        let scope = TemplateVariables(layers: [.values(variables)])
         do {
             return try scope.render(text).text
         } catch {
@@ -27,8 +27,7 @@ extension TemplateRendering {
     ) -> SecretVariable {
         SecretVariable(name, from: value) {
             let scope = TemplateVariables(
-                layers: [variables.mapValues(TemplateVariables.Binding.value)],
-                sealing: .opened(vault))
+                layers: [.values(variables)], sealing: .opened(vault))
             do throws(TemplateFailure) {
                 return try scope.render(value).text
             } catch {
@@ -61,6 +60,7 @@ extension PlayTemplate {
         for entry in node.entry("vars")?.node.entries ?? [] {
             merged[entry.key] = entry.node.value
         }
-        return merged.merging(extraVars) { $1 }
+        for (name, value) in extraVars { merged[name] = value }
+        return merged
     }
 }

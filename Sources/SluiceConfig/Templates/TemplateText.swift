@@ -12,6 +12,21 @@ struct TemplateFailure: Error, Hashable {
     var isWithoutValues = false
 }
 
+/// Texts that were parsed, each once, however many hosts have it.
+final class ParsedTexts {
+    private var known: [String: (source: String, text: TemplateText)] = [:]
+
+    func parsed(_ source: String) throws(TemplateFailure) -> TemplateText {
+        // The same in another Unicode form is another text.
+        if let known = known[source], known.source.utf8.elementsEqual(source.utf8) {
+            return known.text
+        }
+        let text = try TemplateText(source)
+        known[source] = (source, text)
+        return text
+    }
+}
+
 /// A string with `{{ expression }}` in it.
 ///
 /// Nothing else is special: a deploy command may hold `${#var}`, `{%` and `{#`, which are shell
@@ -24,7 +39,14 @@ struct TemplateText {
 
     var segments: [Segment]
 
-    static func holdsTemplate(_ text: String) -> Bool { text.contains("{{") }
+    static func holdsTemplate(_ text: String) -> Bool {
+        var previous: UInt8 = 0
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "{"), previous == byte { return true }
+            previous = byte
+        }
+        return false
+    }
 
     /// The expression, where the text is exactly one: its value then keeps its type.
     var onlyExpression: TemplateExpression? {

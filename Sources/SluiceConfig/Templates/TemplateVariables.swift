@@ -13,6 +13,28 @@ final class TemplateVariables {
         case written(SourceNode)
     }
 
+    /// Variables of one rank. Many hosts may share one: nothing of it is copied for each of them.
+    enum Layer {
+        case values([String: Value])
+        case literals([String: Value])
+        case written([String: SourceNode])
+
+        subscript(name: String) -> Binding? {
+            switch self {
+            case .values(let values): values[name].map(Binding.value)
+            case .literals(let values): values[name].map(Binding.literal)
+            case .written(let nodes): nodes[name].map(Binding.written)
+            }
+        }
+
+        var names: [String] {
+            switch self {
+            case .values(let values), .literals(let values): Array(values.keys)
+            case .written(let nodes): Array(nodes.keys)
+            }
+        }
+    }
+
     /// What becomes of a value that ansible-vault encrypted.
     enum Sealing {
         /// What uses one fails: it would be stored or shown.
@@ -23,27 +45,44 @@ final class TemplateVariables {
 
     /// Names that Sluice knows but cannot fill in yet, with what to do about it.
     let pending: [String: TemplateFailure]
-    let bindings: [String: Binding]
+    /// The strongest first.
+    private let layers: [Layer]
     private let sealing: Sealing
+    private let texts: ParsedTexts
+    /// The names that were asked for, whether there is such a variable or not: what was rendered
+    /// depends on no other.
+    private(set) var lookedUp: Set<String> = []
     private var rendered: [String: Value] = [:]
     private var inProgress: [String] = []
 
-    /// - Parameter layers: The weakest first.
+    /// - Parameters:
+    ///   - layers: The weakest first.
+    ///   - texts: Where many hosts have the same texts, one for all of them.
     init(
-        layers: [[String: Binding]], pending: [String: TemplateFailure] = [:],
-        sealing: Sealing = .closed
+        layers: [Layer], pending: [String: TemplateFailure] = [:], sealing: Sealing = .closed,
+        texts: ParsedTexts = ParsedTexts()
     ) {
-        bindings = layers.reduce(into: [:]) { all, layer in
-            all.merge(layer) { $1 }
-        }
+        self.texts = texts
+        self.layers = layers.reversed()
         self.pending = pending
         self.sealing = sealing
     }
 
+    func binding(of name: String) -> Binding? {
+        lookedUp.insert(name)
+        for layer in layers {
+            if let found = layer[name] { return found }
+        }
+        return nil
+    }
+
+    /// All names, sorted.
+    var names: [String] { Set(layers.flatMap(\.names)).sorted() }
+
     /// The value of a string; anything but exactly one expression gives a text.
     func render(_ text: String) throws(TemplateFailure) -> Value {
         guard TemplateText.holdsTemplate(text) else { return .string(text) }
-        let template = try TemplateText(text)
+        let template = try texts.parsed(text)
         if let only = template.onlyExpression { return try evaluate(only) }
         var result = ""
         for segment in template.segments {
@@ -93,7 +132,7 @@ final class TemplateVariables {
     /// A variable's rendered value; `nil` if there is none of that name.
     func value(of name: String) throws(TemplateFailure) -> Value? {
         if let known = rendered[name] { return known }
-        guard let binding = bindings[name] else { return nil }
+        guard let binding = binding(of: name) else { return nil }
         if let start = inProgress.firstIndex(of: name) {
             let cycle = (inProgress[start...] + [name]).joined(separator: " -> ")
             throw TemplateFailure(
