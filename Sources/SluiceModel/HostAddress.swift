@@ -9,6 +9,10 @@ package struct HostAddress: Sendable, Hashable {
     /// Accepted are `name`, `name:22`, `192.0.2.1:22`, `2001:db8::1` and `[2001:db8::1]:22`; a
     /// port on an IPv6 address needs the brackets.
     package init?(_ text: String) {
+        if Self.isPlainName(text) {
+            host = text
+            return
+        }
         var host = Array(text.unicodeScalars)
         var port: Int?
         if let (inner, number) = Self.bracketed(host) { (host, port) = (inner, number) }
@@ -22,8 +26,37 @@ package struct HostAddress: Sendable, Hashable {
     }
 
     package static func isIPAddress(_ text: String) -> Bool {
+        if isPlainName(text), text.utf8.first.map(isASCIILetter) == true { return false }
         guard let atoms = atoms(Array(text.unicodeScalars)) else { return false }
         return isIPv4(atoms) || isIPv6(atoms)
+    }
+
+    /// Whether it is a name of ASCII characters without port and ranges, as nearly all are: labels of
+    /// letters, digits, `-` and `_`, of which none begins or ends in a hyphen.
+    private static func isPlainName(_ text: String) -> Bool {
+        var previous = UInt8(ascii: ".")
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "."):
+                if isLabelBreak(previous) { return false }
+            case UInt8(ascii: "-"):
+                if previous == UInt8(ascii: ".") { return false }
+            case UInt8(ascii: "_"), UInt8(ascii: "0")...UInt8(ascii: "9"): break
+            default:
+                guard isASCIILetter(byte) else { return false }
+            }
+            previous = byte
+        }
+        return !isLabelBreak(previous)
+    }
+
+    /// No label ends in one of these.
+    private static func isLabelBreak(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+    }
+
+    private static func isASCIILetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }
 
     /// One character of the host, or one whole bracketed range.

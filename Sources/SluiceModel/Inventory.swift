@@ -124,6 +124,12 @@ package struct Inventory: Sendable, Hashable {
             ?? name
     }
 
+    /// The hosts of each group with those of its children, breadth first, each once.
+    package static func members(of groups: [Group]) -> [String: [String]] {
+        let byName = Dictionary(groups.map { ($0.name, $0) }) { first, _ in first }
+        return byName.mapValues { members(of: $0, in: byName) }
+    }
+
     private static func members(of group: Group, in groups: [String: Group]) -> [String] {
         var members: [String] = []
         var seenHosts: Set<String> = []

@@ -1,19 +1,14 @@
+import Synchronization
+
 /// What libssh2 cannot do for a host, by what is known before a connection is made: the algorithms
 /// that are allowed, the known hosts, and the keys and certificates that would be offered.
 ///
 /// One serves a whole fleet: files and agents are read once. What cannot be read limits nothing
 /// here; the connection says so.
-package actor LibSSH2Limits {
-    private nonisolated let reactor = IOReactor.next()
-    private var knownHosts: [[String]: KnownHosts] = [:]
-    private var certificates: [CertificateQuery: String?] = [:]
-
-    /// An agent that does not answer in this time is taken for one without keys.
-    private static let patience: Duration = .seconds(2)
-
-    package nonisolated var unownedExecutor: UnownedSerialExecutor {
-        unsafe reactor.asUnownedSerialExecutor()
-    }
+package final class LibSSH2Limits: Sendable {
+    private let knownHosts = Mutex<[[String]: KnownHosts]>([:])
+    private let certificates = Mutex<[CertificateQuery: String?]>([:])
+    private let agent = AgentLook()
 
     package init() {}
 
@@ -68,10 +63,12 @@ package actor LibSSH2Limits {
 
     private func known(by endpoint: SSHEndpoint) -> KnownHosts {
         let files = endpoint.knownHostsFiles + endpoint.globalKnownHostsFiles
-        if let known = knownHosts[files] { return known }
-        let known = (try? KnownHosts(files: files)) ?? KnownHosts()
-        knownHosts[files] = known
-        return known
+        return knownHosts.withLock { all in
+            if let known = all[files] { return known }
+            let known = (try? KnownHosts(files: files)) ?? KnownHosts()
+            all[files] = known
+            return known
+        }
     }
 
     // MARK: User certificates
@@ -98,10 +95,8 @@ package actor LibSSH2Limits {
             endpoint.preferredAuthentications.contains("publickey")
         else { return nil }
         let query = CertificateQuery(endpoint)
-        if let reason = certificates[query] { return reason }
-        let io = IOContext(reactor: reactor, host: endpoint.label)
-        let list = try? await CredentialList.gather(
-            for: endpoint, io, until: ContinuousClock.now + Self.patience)
+        if let reason = certificates.withLock({ $0[query] }) { return reason }
+        let list = await agent.credentials(for: endpoint)
         // A security key wants a touch for each login: that is for people to choose.
         let key = list?.beyond.first { $0.isCertificate && !$0.isOnToken }
         let reason = key.map { key in
@@ -110,7 +105,27 @@ package actor LibSSH2Limits {
                     ? "; its key has a passphrase, which ssh cannot ask for here: load the key into "
                         + "ssh-agent" : "")
         }
-        certificates[query] = reason
+        certificates.withLock { $0[query] = .some(reason) }
         return reason
+    }
+}
+
+/// Asks ssh-agent, on the thread that waits for sockets; every host has to be told apart from others
+/// without a visit to that thread.
+private actor AgentLook {
+    private nonisolated let reactor = IOReactor.next()
+
+    /// An agent that does not answer in this time is taken for one without keys.
+    private static let patience: Duration = .seconds(2)
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe reactor.asUnownedSerialExecutor()
+    }
+
+    /// What would be offered to a host; nil where that can't be found out.
+    func credentials(for endpoint: SSHEndpoint) async -> CredentialList? {
+        let io = IOContext(reactor: reactor, host: endpoint.label)
+        return try? await CredentialList.gather(
+            for: endpoint, io, until: ContinuousClock.now + Self.patience)
     }
 }

@@ -30,6 +30,7 @@ package final class SSHConfigurationReader: Sendable {
         system: SSHConfigurationSystem = .live, runMatchCommand: @escaping SSHMatchCommandRunner
     ) {
         self.client = client
+        let system = system.askingOnceForPorts()
         self.system = system
         self.userFile = userFile
         self.systemFile = systemFile

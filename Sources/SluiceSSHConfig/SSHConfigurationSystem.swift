@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A file of configuration, with what decides whether ssh trusts it.
 package struct SSHConfigurationFile: Sendable {
     package var bytes: [UInt8]
@@ -58,6 +60,15 @@ package struct SSHConfigurationSystem: Sendable {
     /// A numeric address in its usual form, such as `127.0.0.1` for `127.1`; nil for a name.
     package var numericAddress: @Sendable (_ text: String, _ family: SSHAddressFamily) -> String?
 
+    /// The same, with each service's port looked up once: the answer is in a file that is read
+    /// through for each question, and every host asks.
+    func askingOnceForPorts() -> SSHConfigurationSystem {
+        let known = KnownPorts()
+        var system = self
+        system.portOfService = { [portOfService] in known.port(of: $0, portOfService) }
+        return system
+    }
+
     package init(
         read:
             @escaping @Sendable (_ path: String) throws(SSHReadingFailure) -> SSHConfigurationFile?,
@@ -74,5 +85,18 @@ package struct SSHConfigurationSystem: Sendable {
         self.homeOfUser = homeOfUser
         self.portOfService = portOfService
         self.numericAddress = numericAddress
+    }
+}
+
+private final class KnownPorts: Sendable {
+    private let ports = Mutex<[String: Int?]>([:])
+
+    func port(of service: String, _ ask: (String) -> Int?) -> Int? {
+        ports.withLock { ports in
+            if let known = ports[service] { return known }
+            let port = ask(service)
+            ports[service] = .some(port)
+            return port
+        }
     }
 }

@@ -8,7 +8,11 @@ struct SSHTokens {
         var remedy: String
     }
 
-    private let values: [UInt8: [UInt8]]
+    private let typed: [UInt8]
+    private let host: [UInt8]
+    private let port: [UInt8]
+    private let user: [UInt8]
+    private let keyAlias: [UInt8]
     private let client: SSHClient
     private let system: SSHConfigurationSystem
 
@@ -21,8 +25,16 @@ struct SSHTokens {
     ) {
         self.client = client
         self.system = system
+        self.typed = typed
+        self.host = host
+        self.port = Array(String(port).utf8)
+        self.user = user
+        self.keyAlias = keyAlias
+    }
+
+    /// What each token stands for. Few values have any: nothing is worked out before it is asked for.
+    private var values: [UInt8: [UInt8]] {
         let local = Array(client.hostName.utf8)
-        let port = Array(String(port).utf8)
         let digest = Insecure.SHA1.hash(data: Data(local + host + port + user))
         let digits = Array("0123456789abcdef".utf8)
         let hash = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
@@ -33,7 +45,7 @@ struct SSHTokens {
             ("k", keyAlias), ("l", local), ("n", typed), ("p", port), ("r", user),
             ("u", Array(client.user.utf8)),
         ] { values[Array(token.utf8)[0]] = value }
-        self.values = values
+        return values
     }
 
     /// Replaces `%h` and `%%`, all that `HostName` may have.
@@ -50,18 +62,25 @@ struct SSHTokens {
 
     /// Replaces tokens, for `Match exec`, `RemoteCommand`, forwarded sockets.
     func command(_ text: [UInt8]) throws(Failure) -> [UInt8] {
-        try Self.expand(text, values, nil)
+        try Self.expand(text, tokens(in: text), nil)
     }
 
     /// Replaces the tokens that `ProxyCommand` may have.
     func proxyCommand(_ text: [UInt8]) throws(Failure) -> [UInt8] {
         let allowed = Set("hnpr".utf8)
-        return try Self.expand(text, values.filter { allowed.contains($0.key) }, nil)
+        return try Self.expand(
+            text, tokens(in: text).filter { allowed.contains($0.key) }, nil)
     }
 
     /// Replaces `~` and `~user` at the start, then tokens and `${NAME}`.
     func path(_ text: [UInt8]) throws(Failure) -> [UInt8] {
-        try Self.expand(withHome(text), values, client.environment)
+        let path = try withHome(text)
+        return try Self.expand(path, tokens(in: path), client.environment)
+    }
+
+    /// All of them, or none where the text has no use for any.
+    private func tokens(in text: [UInt8]) -> [UInt8: [UInt8]] {
+        text.contains(UInt8(ascii: "%")) ? values : [:]
     }
 
     func withHome(_ text: [UInt8]) throws(Failure) -> [UInt8] {

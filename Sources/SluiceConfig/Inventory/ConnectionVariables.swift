@@ -10,7 +10,7 @@ package struct ConnectionVariables {
 
     private let host: String
     private let variables: [String: Value]
-    private let places: [String: SourceLocation]
+    private let place: (String) -> SourceLocation?
     private let vault: Vault
     private let render: (String) throws -> String
     private var problems: [ConfigurationProblem] = []
@@ -18,19 +18,20 @@ package struct ConnectionVariables {
 
     /// - Parameters:
     ///   - host: the name in the inventory, which is the address unless a variable says otherwise.
-    ///   - places: where variables are written, for messages, as far as that is known.
+    ///   - place: where a variable is written, for messages, as far as that is known.
     ///   - vault: opens encrypted passwords, when they are asked for.
     ///   - render: resolves the templates in a text.
     /// - Throws: ``ConfigurationError`` with all problems; they name the variable, since variables
     ///   come merged from many files.
     package static func read(
-        host: String, variables: [String: Value], places: [String: SourceLocation] = [:],
+        host: String, variables: [String: Value],
+        place: @escaping (String) -> SourceLocation? = { _ in nil },
         vault: Vault = Vault(), render: (String) throws -> String
     ) throws(ConfigurationError) -> Reading {
         let result: Result<Reading, ConfigurationError> = withoutActuallyEscaping(render) {
             render in
             var reader = ConnectionVariables(
-                host: host, variables: variables, places: places, vault: vault, render: render)
+                host: host, variables: variables, place: place, vault: vault, render: render)
             let settings = reader.settings()
             if let error = ConfigurationError(reader.problems) { return .failure(error) }
             return .success(Reading(settings: settings, warnings: reader.warnings))
@@ -39,12 +40,12 @@ package struct ConnectionVariables {
     }
 
     private init(
-        host: String, variables: [String: Value], places: [String: SourceLocation], vault: Vault,
-        render: @escaping (String) throws -> String
+        host: String, variables: [String: Value], place: @escaping (String) -> SourceLocation?,
+        vault: Vault, render: @escaping (String) throws -> String
     ) {
         self.host = host
         self.variables = variables
-        self.places = places
+        self.place = place
         self.vault = vault
         self.render = render
     }
@@ -52,7 +53,7 @@ package struct ConnectionVariables {
     private mutating func problem(_ name: String, _ message: String, _ remedy: String) {
         problems.append(
             ConfigurationProblem(
-                at: places[name], keyPath: "\(host).\(name)", message, remedy: remedy))
+                at: place(name), keyPath: "\(host).\(name)", message, remedy: remedy))
     }
 
     /// The first of the names that is set to something, rendered.

@@ -256,12 +256,11 @@ struct InventoryBuilder {
             )
             return first == second ? a.name.precedesInPython(b.name) : first < second
         }
-        let skeleton = Inventory(
-            groups: groups.values.map { .init($0.name, hosts: $0.hosts, children: $0.children) },
-            hosts: hostOrder.map { .init($0) })
+        let members = Inventory.members(
+            of: groups.values.map { .init($0.name, hosts: $0.hosts, children: $0.children) })
         var result: [String: [String]] = [:]
         for group in sorted {
-            for host in skeleton.groups[group.name] ?? [] {
+            for host in members[group.name] ?? [] {
                 result[host, default: []].append(group.name)
             }
         }

@@ -15,8 +15,38 @@ struct VariableFiles {
     private let vault: Vault?
     private var files: [String: Found] = [:]
     private var found: [String: Found] = [:]
-    /// The names in each directory `group_vars` or `host_vars`; nil where there is none.
-    private var names: [String: Set<String>?] = [:]
+    /// By path.
+    private var folders: [String: Folder] = [:]
+
+    /// What is known of a directory `group_vars` or `host_vars`.
+    private enum Folder {
+        case missing
+        /// What cannot be listed may still be opened by its name.
+        case unlisted
+        /// - Parameter names: The files' with any of their endings taken off.
+        case listed(Set<String>, names: Set<String>)
+
+        /// Whether there may be anything for a host or a group.
+        func mayHold(_ name: String) -> Bool {
+            switch self {
+            case .missing: false
+            case .unlisted: true
+            case .listed(_, let names): names.contains(name) || Self.isPath(name)
+            }
+        }
+
+        func mayHave(_ file: String) -> Bool {
+            switch self {
+            case .missing: false
+            case .unlisted: true
+            case .listed(let files, _): files.contains(file) || Self.isPath(file)
+            }
+        }
+
+        private static func isPath(_ name: String) -> Bool {
+            name.utf8.contains(UInt8(ascii: "/"))
+        }
+    }
 
     /// - Parameter vault: opens encrypted files; nil, or without a password, leaves them closed.
     init(vault: Vault? = nil) { self.vault = vault }
@@ -29,17 +59,20 @@ struct VariableFiles {
     mutating func variables(
         for name: String, kind: String, in directory: String, _ builder: inout InventoryBuilder
     ) -> Found {
+        let path = FilePath.join(directory, kind)
+        let folder = folders[path] ?? look(into: path)
+        // Most hosts have no file of their own.
+        guard folder.mayHold(name) else { return Found() }
         // A name with a slash in front would leave the directory; Ansible skips those, and one
         // that climbs has no business here either.
         guard !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
             return Found()
         }
-        let folder = FilePath.join(directory, kind)
-        let base = FilePath.join(folder, name)
+        let base = FilePath.join(path, name)
         if let known = self.found[base] { return known }
         var found = Found()
         defer { self.found[base] = found }
-        for ending in Self.extensions where mayExist(name + ending, in: folder) {
+        for ending in Self.extensions where folder.mayHave(name + ending) {
             let path = base + ending
             guard let isDirectory = FilePath.isDirectory(path) else { continue }
             for file in isDirectory ? Self.files(below: path, &builder) : [path] {
@@ -52,18 +85,22 @@ struct VariableFiles {
         return found
     }
 
-    /// One look into the directory in place of one for each of thousands of hosts.
-    private mutating func mayExist(_ name: String, in folder: String) -> Bool {
-        if name.contains("/") { return true }
-        if names[folder] == nil {
-            let listed = try? FileManager.default.contentsOfDirectory(atPath: folder)
-            names[folder] = .some(listed.map(Set.init))
+    /// One look into the directory in place of several for each of thousands of hosts.
+    private mutating func look(into path: String) -> Folder {
+        var folder = Folder.missing
+        if let listed = try? FileManager.default.contentsOfDirectory(atPath: path) {
+            var names: Set<String> = []
+            for name in listed {
+                for ending in Self.extensions where name.hasSuffix(ending) {
+                    names.insert(String(name.dropLast(ending.count)))
+                }
+            }
+            folder = .listed(Set(listed), names: names)
+        } else if FilePath.isDirectory(path) == true {
+            folder = .unlisted
         }
-        // What cannot be listed may still be opened by its name.
-        guard let known = names[folder], let known else {
-            return FilePath.isDirectory(folder) == true
-        }
-        return known.contains(name)
+        folders[path] = folder
+        return folder
     }
 
     private static func files(
@@ -143,17 +180,18 @@ struct VariableFiles {
 extension VariableFiles.Found {
     /// A whole value replaces a whole value.
     mutating func merge(_ later: Self) {
-        variables.merge(later.variables) { $1 }
-        places = Self.places(places, later.places, replaced: later.variables)
         sealedFiles += later.sealedFiles
-    }
-
-    static func places(
-        _ earlier: [String: SourceLocation], _ later: [String: SourceLocation],
-        replaced: [String: Value]
-    ) -> [String: SourceLocation] {
-        if earlier.isEmpty { return later }
-        return earlier.filter { replaced[$0.key] == nil }.merging(later) { $1 }
+        // Most hosts have few variables of their own, and share the others with their groups.
+        guard !later.variables.isEmpty else { return }
+        if variables.isEmpty {
+            (variables, places) = (later.variables, later.places)
+            return
+        }
+        for (name, value) in later.variables {
+            variables[name] = value
+            let place = later.places[name]
+            if place != nil || places[name] != nil { places[name] = place }
+        }
     }
 }
 

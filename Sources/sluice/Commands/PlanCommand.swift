@@ -62,11 +62,8 @@ struct PlanCommand: AsyncParsableCommand {
         let loader = try await FleetLoader(playbook: playbook, options: options)
         let plays = try loader.plays()
         if listHosts {
-            for play in plays {
-                for host in try await loader.inputs(for: play).inputs.hosts {
-                    Terminal.say(host.name)
-                }
-            }
+            let names = try plays.flatMap(loader.hostNames)
+            if !names.isEmpty { Terminal.say(names.joined(separator: "\n")) }
             return
         }
         if out != nil, plays.count > 1 {

@@ -20,6 +20,7 @@ struct FleetLoader {
     let secrets: RunSecrets
     private let scripts: InventoryScripts
     let ssh: SSHWays
+    private let known = KnownInputs()
 
     init(playbook path: String, options: PlayOptions) async throws {
         self.options = options
@@ -109,6 +110,8 @@ struct FleetLoader {
         for play in plays {
             do {
                 var (inputs, notes) = try await inputs(for: play)
+                known.keep((inputs, notes), for: play)
+                let told = Set(checked.warnings)
                 if needsArtifacts {
                     failures.append(Result { try requireArtifact(of: play, inputs) }.failure)
                 }
@@ -117,8 +120,7 @@ struct FleetLoader {
                 if isRollback { inputs.goBack(to: "release", fileName: "artifact") }
                 let resolved = try play.resolve(inputs)
                 checked.hosts += resolved.play.hosts.count
-                checked.warnings += (notes + resolved.warnings)
-                    .filter { !checked.warnings.contains($0) }
+                checked.warnings += (notes + resolved.warnings).filter { !told.contains($0) }
             } catch {
                 failures.append(error)
             }
@@ -143,19 +145,24 @@ struct FleetLoader {
                 "there is no artifact at \(source)", remedy: Staging.missingRemedy))
     }
 
-    /// What the play needs to be resolved.
+    /// The names of the hosts to deploy to.
+    func hostNames(of play: PlayTemplate) throws -> [String] { try hosts(of: play).chosen }
+
+    /// What the play needs to be resolved; of a play that was checked, what was found out for that.
     func inputs(
         for play: PlayTemplate
     ) async throws -> (inputs: PlayInputs, warnings: [ConfigurationWarning]) {
+        if let known = known.take(play) { return known }
         let (all, chosen, unmatched) = try hosts(of: play)
         var warnings = self.warnings + unmatched
+        var told = Set(warnings)
         var problems = HostProblems()
         var hosts: [PlayHost] = []
         for name in all {
             do {
                 let (host, found) = try await playHost(name, of: play)
                 hosts.append(host)
-                warnings += found.filter { !warnings.contains($0) }
+                warnings += found.filter { told.insert($0).inserted }
             } catch let error as ConfigurationError {
                 problems.add(error.problems, of: name)
             }
@@ -250,6 +257,20 @@ struct FleetLoader {
             playbook: playbook.file, sources: sources, limit: options.fleet.limit)
             + variableFiles + scripts.digests + InputFiles.digests(of: ssh.filesRead)
     }
+}
+
+/// The inputs of plays from their check to their plan, by where each play is written.
+///
+/// Of one task: whoever loads a fleet goes through its plays one by one.
+private final class KnownInputs {
+    typealias Found = (inputs: PlayInputs, warnings: [ConfigurationWarning])
+
+    private var all: [SourceLocation: Found] = [:]
+
+    func keep(_ found: Found, for play: PlayTemplate) { all[play.location] = found }
+
+    /// They take memory for each host, which is wanted for the plan.
+    func take(_ play: PlayTemplate) -> Found? { all.removeValue(forKey: play.location) }
 }
 
 extension PlayInputs {

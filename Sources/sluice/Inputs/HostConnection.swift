@@ -9,8 +9,9 @@ extension FleetLoader {
     ) async throws -> (PlayHost, [ConfigurationWarning]) {
         let variables = inventory.variables(for: name)
         let merged = play.mergedVariables(variables, extraVars: extraVars)
+        let place = place(of: name, in: merged)
         let reading = try ConnectionVariables.read(
-            host: name, variables: merged, places: places(of: name, in: merged), vault: vault,
+            host: name, variables: merged, place: place, vault: vault,
             render: { try TemplateRendering.render($0, over: merged) })
         let connection = reading.settings
         let key =
@@ -29,7 +30,7 @@ extension FleetLoader {
         words += connection.moreSSHArguments
         let way = SSHWay(
             host: name, address: connection.address, arguments: words,
-            variables: Self.argumentVariables(in: merged), places: places(of: name, in: merged))
+            variables: Self.argumentVariables(in: merged), place: place)
         var (target, warnings) = try await ssh.target(way)
         target.ssh?.program = connection.sshProgram
         // What the inventory and the play say about it comes later.
@@ -58,13 +59,16 @@ extension FleetLoader {
             .filter { variables[$0] != nil }
     }
 
-    /// Where the inventory has the variables that no play and no `-e` has replaced.
-    private func places(
+    /// Where the inventory has a variable that no play and no `-e` has replaced.
+    private func place(
         of host: String, in merged: [String: Value]
-    ) -> [String: SourceLocation] {
-        guard let host = inventory.host(host) else { return [:] }
-        return host.places.filter { name, _ in
-            extraVars[name] == nil && host.variables[name] == merged[name]
+    ) -> (String) -> SourceLocation? {
+        let host = inventory.host(host)
+        return { [extraVars] name in
+            guard let host, extraVars[name] == nil, host.variables[name] == merged[name] else {
+                return nil
+            }
+            return host.places[name]
         }
     }
 }

@@ -13,8 +13,8 @@ struct SSHWay {
     var arguments: [String]
     /// The variables that some of them come from, for messages.
     var variables: [String]
-    /// Where these are written, as far as that is known.
-    var places: [String: SourceLocation]
+    /// Where one of these is written, as far as that is known.
+    var place: (String) -> SourceLocation?
 
     /// A problem with its words; the one variable that they come from has a place.
     func problem(_ problem: ConfigurationProblem) -> ConfigurationProblem {
@@ -22,7 +22,7 @@ struct SSHWay {
         var problem = problem
         problem.keyPath = ([host] + [variables.joined(separator: ", ")].filter { !$0.isEmpty })
             .joined(separator: ".")
-        let known = variables.compactMap { places[$0] }
+        let known = variables.compactMap(place)
         if variables.count == 1 {
             problem.location = known.first
         } else if !known.isEmpty {

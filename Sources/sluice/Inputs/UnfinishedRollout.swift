@@ -101,7 +101,9 @@ struct UnfinishedRollout {
                     ? "rollback to \(plan.release.id) on" : "\(plan.release.id) to")
                 + " \(numbered(plan.hosts.count, "host"))"
         ]
-        for name in hostsInHand + hostsOut.filter({ !hostsInHand.contains($0) }) {
+        let inHand = hostsInHand
+        let begun = Set(inHand)
+        for name in inHand + hostsOut.filter({ !begun.contains($0) }) {
             guard let host = rollout.state.hosts[name] else { continue }
             let step = host.step.map { "'\($0.rawValue)' was begun, and no outcome is known" }
             let last = plan.host(name)?.steps.last { host.done.contains($0.step) }?.step
