@@ -83,7 +83,10 @@ package struct Plan: Sendable, Hashable {
     }
 
     package var isRollback: Bool { kind == .rollback }
-    package var hostsToDeploy: [HostPlan] { hosts.filter { $0.action == .deploy } }
+    package var hostsToDeploy: [HostPlan] {
+        // All of them as a rule: then nothing is copied.
+        hosts.contains { $0.action != .deploy } ? hosts.filter { $0.action == .deploy } : hosts
+    }
     package func host(_ name: String) -> HostPlan? { places[name].map { hosts[$0] } }
 
     package func peer(_ name: String) -> HostSpec? { peerPlaces[name].map { peers[$0] } }

@@ -51,20 +51,32 @@ extension Plan: Codable {
         var address: String?
         /// Where the service answers, for probes from the controller.
         var serviceAddress: String?
+        /// What `ssh` is given as its name, where it is not the address.
+        var typedName: String?
         /// Where the service listens.
         var listensOn: String?
         var way: Int
         var spec: Int
     }
 
+    /// What a way has in place of each host's name for `ssh`; no host is called that.
+    private static let ownTypedName = ""
+
     /// Values in the order of their first use, each once.
     private struct Table<Value: Hashable> {
         private(set) var values: [Value] = []
         private var places: [Value: Int] = [:]
 
+        /// Up to so many are looked through: that costs less than to hash all scripts of a host.
+        private static var few: Int { 16 }
+
         mutating func place(of value: Value) -> Int {
             if let last = values.last, last == value { return values.count - 1 }
-            if let place = places[value] { return place }
+            if values.count <= Self.few {
+                if let place = values.firstIndex(of: value) { return place }
+            } else if let place = places[value] {
+                return place
+            }
             places[value] = values.count
             values.append(value)
             return values.count - 1
@@ -92,11 +104,14 @@ extension Plan: Codable {
             way.name = ""
             way.address = ""
             way.serviceAddress = nil
+            let typed = target.ssh?.typedName
+            if typed != nil { way.ssh?.typedName = Self.ownTypedName }
             common.target = HostTarget(name: "", address: "")
             common.service.address = nil
             return Peer(
                 name: target.name, address: target.address == target.name ? nil : target.address,
-                serviceAddress: target.serviceAddress, listensOn: spec.service.address,
+                serviceAddress: target.serviceAddress,
+                typedName: typed == target.address ? nil : typed, listensOn: spec.service.address,
                 way: ways.place(of: way), spec: specs.place(of: common))
         }
         let common = hosts.first { $0.action == .deploy }?.values ?? ScriptValues()
@@ -150,6 +165,9 @@ extension Plan: Codable {
             target.name = peer.name
             target.address = peer.address ?? peer.name
             target.serviceAddress = peer.serviceAddress
+            if target.ssh?.typedName == Self.ownTypedName {
+                target.ssh?.typedName = peer.typedName ?? target.address
+            }
             var spec = try entry(peer.spec, of: stored.specs, "spec")
             spec.target = target
             spec.service.address = peer.listensOn

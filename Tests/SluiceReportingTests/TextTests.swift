@@ -114,6 +114,23 @@ struct TextTests {
         #expect(unicode(["LC_ALL": "", "LANG": "C.UTF-8"]))
     }
 
+    @Test("Of many hosts, Markdown has each procedure once")
+    func markdownOfManyHosts() {
+        var plan = Fixtures.plan()
+        plan.hosts = (0..<12).map { number in
+            var host = plan.hosts[0]
+            host.spec.target.name = "gw-\(number)"
+            if number % 4 == 3 { host.procedure.steps[0].estimate = .seconds(99) }
+            return host
+        }
+        let text = PlanMarkdown.render(plan)
+        #expect(text.ranges(of: "<details>").count == 2)
+        #expect(text.contains("<summary>gw-0: ") && text.contains("<summary>gw-3: "))
+        #expect(text.contains("The scripts of the other 10 hosts are among these"))
+        plan.hosts = Array(plan.hosts.prefix(8))
+        #expect(PlanMarkdown.render(plan).ranges(of: "<details>").count == 8)
+    }
+
     @Test func markdownStaysInItsPlace() {
         #expect(Markdown.inline("a|b *c* <d>") == "a\\|b \\*c\\* &lt;d&gt;")
         #expect(Markdown.code("a`b") == "`` a`b ``")
@@ -129,6 +146,43 @@ struct ReportTests {
         let text = try PlanJSON.encode(plan)
         #expect(try PlanJSON.decode(text) == plan)
         #expect(try PlanJSON.encode(PlanJSON.decode(text)) == text)
+    }
+
+    @Test("What each host is called by ssh does not make a way of its own of each")
+    func namesForSSHComeBack() throws {
+        func text(hosts: Int) throws -> String {
+            var plan = plan
+            plan.hosts = (0..<hosts).map { number in
+                var host = plan.hosts[0]
+                host.spec.target.name = "gw-\(number)"
+                host.spec.target.address = "10.0.0.\(number)"
+                var ssh = SSHSettings()
+                ssh.typedName =
+                    number % 2 == 0 ? host.spec.target.address : "gw-\(number).internal"
+                host.spec.target.ssh = ssh
+                return host
+            }
+            plan.hosts[hosts - 1].spec.target.ssh?.typedName = nil
+            let text = try PlanJSON.encode(plan)
+            #expect(try PlanJSON.decode(text) == plan)
+            return text
+        }
+        let ways = try [4, 40].map { try text(hosts: $0).ranges(of: "\"jumps\" : [").count }
+        #expect(ways[0] == ways[1])
+    }
+
+    @Test("A plan of hosts with many procedures comes back")
+    func manyProceduresComeBack() throws {
+        var plan = plan
+        plan.hosts = (0..<60).map { number in
+            var host = plan.hosts[0]
+            host.spec.target.name = "gw-\(number)"
+            host.procedure.steps[0].estimate = .seconds(number % 30)
+            return host
+        }
+        let text = try PlanJSON.encode(plan)
+        #expect(try PlanJSON.decode(text) == plan)
+        #expect(text.ranges(of: "\"restore\" : [").count == 30)
     }
 
     @Test func newerPlansAreRefused() throws {

@@ -8,6 +8,9 @@ struct HostPlanner {
     private var procedures: [ProcedureShape: Procedure] = [:]
     /// The last one: in most plays it is everybody's.
     private var last: (shape: ProcedureShape, procedure: Procedure)?
+    /// The last host: most have nothing of their own in their scripts.
+    private var lastHost: (host: HostPlan, common: HostSpec)?
+    private var lastWindows: (checks: [HealthCheck], measured: TimeSpan?, windows: Windows?)?
 
     init(release: ReleaseArtifact, isRollback: Bool, force: Bool) {
         self.release = release
@@ -17,9 +20,7 @@ struct HostPlanner {
 
     /// - Returns: `nil` if the play gives the host no health check.
     mutating func plan(_ spec: HostSpec, baseline: HostBaseline?) -> HostPlan? {
-        guard
-            var windows = Windows.longest(
-                of: spec.healthChecks, measured: baseline?.answerTime)
+        guard var windows = windows(behind: spec.healthChecks, measured: baseline?.answerTime)
         else { return nil }
         if case .fixed(let wait) = spec.drain.wait { windows.drain.forced = wait }
         if case .fixed(let wait) = spec.readmit { windows.readmission.forced = wait }
@@ -35,9 +36,32 @@ struct HostPlanner {
             HostPlan(spec: spec, action: .deploy, baseline: baseline, windows: windows))
     }
 
+    private mutating func windows(
+        behind checks: [HealthCheck], measured: TimeSpan?
+    ) -> Windows? {
+        if let last = lastWindows, last.measured == measured, last.checks == checks {
+            return last.windows
+        }
+        let windows = Windows.longest(of: checks, measured: measured)
+        lastWindows = (checks, measured, windows)
+        return windows
+    }
+
     /// The host with its procedure and values.
     mutating func deploying(_ host: HostPlan) -> HostPlan {
         var host = host
+        var common = host.spec
+        common.target = HostTarget(name: "", address: "", become: host.spec.target.become)
+        if let (last, lastCommon) = lastHost, lastCommon == common, last.windows == host.windows,
+            last.baseline?.release == host.baseline?.release,
+            last.baseline?.hasRelease == host.baseline?.hasRelease,
+            last.baseline?.hasZstd == host.baseline?.hasZstd
+        {
+            host.procedure = last.procedure
+            host.values = last.values
+            return host
+        }
+        defer { lastHost = (host, common) }
         let shape = ProcedureShape(host, release: release, isRollback: isRollback)
         if let last, last.shape == shape {
             host.procedure = last.procedure

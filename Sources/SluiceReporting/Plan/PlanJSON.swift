@@ -8,7 +8,9 @@ package enum PlanJSON {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            return String(decoding: try encoder.encode(plan), as: UTF8.self) + "\n"
+            var text = try encoder.encode(plan)
+            text.append(UInt8(ascii: "\n"))
+            return String(decoding: text, as: UTF8.self)
         } catch {
             throw ReportingError(
                 code: .notAPlan, message: "the plan can't be written as JSON",

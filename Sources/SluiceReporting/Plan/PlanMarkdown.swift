@@ -22,8 +22,26 @@ package enum PlanMarkdown {
         text += hooks(plan.beforeRollout, "Before the rollout")
         text += hooks(plan.afterRollout, "After the rollout")
         text += "\n## Commands\n"
-        for host in deployed { text += "\n" + commands(host, plan) }
+        let shown = shown(of: deployed)
+        for host in shown { text += "\n" + commands(host, plan) }
+        let others = deployed.count - shown.count
+        guard others > 0 else { return text }
         return text
+            + "\nThe scripts of the other \(others == 1 ? "host" : "\(others) hosts") are among"
+            + " these, with values of their own; `sluice plan -v` shows them.\n"
+    }
+
+    /// The hosts whose commands are written out: all of a few, and of many one for each procedure. Ten
+    /// thousand times the same scripts are nothing to be read.
+    private static func shown(of hosts: [HostPlan]) -> [HostPlan] {
+        guard hosts.count > PlanText.fullHosts else { return hosts }
+        var last: Procedure?
+        var seen: Set<Procedure> = []
+        return hosts.filter { host in
+            if host.procedure == last { return false }
+            last = host.procedure
+            return seen.insert(host.procedure).inserted
+        }
     }
 
     private static func header(_ plan: Plan) -> [[String]] {

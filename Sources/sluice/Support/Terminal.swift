@@ -45,15 +45,16 @@ enum Terminal {
     }
 
     private static func put(_ text: String, to descriptor: Int32) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes {
-                unsafe Foundation.write(descriptor, $0.baseAddress, $0.count)
+        var text = text
+        text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while unsafe !rest.isEmpty {
+                let count = unsafe Foundation.write(descriptor, rest.baseAddress, rest.count)
+                if count < 0, errno == EINTR || errno == EAGAIN { continue }
+                // The reader is gone: a rollout does not stop for want of an audience.
+                guard count > 0 else { return }
+                unsafe rest = UnsafeRawBufferPointer(rebasing: rest[count...])
             }
-            if count < 0, errno == EINTR || errno == EAGAIN { continue }
-            // The reader is gone: a rollout does not stop for want of an audience.
-            guard count > 0 else { return }
-            bytes = bytes.dropFirst(count)
         }
     }
 
