@@ -31,11 +31,12 @@ package enum SurveyReport {
             group.tell(&page, width)
         }
         let single = groups.filter { $0.problems.count == 1 }.compactMap(\.problems.first)
+        let byHost = Dictionary(grouping: single, by: \.host)
         var told: Set<String> = []
         for host in single.compactMap(\.host) where told.insert(host).inserted {
             page.blank()
             page.line(host, .strong)
-            for problem in single where problem.host == host { tell(problem, &page, width) }
+            for problem in byHost[host] ?? [] { tell(problem, &page, width) }
         }
         return page.text
     }

@@ -11,8 +11,9 @@ package enum RolloutStory {
         var page = Page(style: style)
         header(plan, record, &page, width)
         general(events, record, &page, width)
+        let byHost = Dictionary(grouping: events, by: \.host)
         for host in record.hosts {
-            let own = events.filter { $0.host == host.name }
+            let own = byHost[host.name] ?? []
             guard own.contains(where: { !$0.isBareResult }) else { continue }
             story(host, own, record, &page, width)
         }

@@ -108,7 +108,7 @@ package struct RunSummary: Sendable {
         let here =
             record.started.map { Array(repeating: $0.release, count: upToDateInPlan.count) } ?? []
         let unreachable = record.hosts(.unreachable).map(\.name)
-        let known = record.hosts.filter { !unreachable.contains($0.name) }
+        let known = record.hosts.filter { $0.finished?.result != .unreachable }
         let releases = Dictionary(grouping: known.compactMap(release) + here) { $0 }
             .map { ($0.key, $0.value.count) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
             .map { "\($0.1) on \($0.0)" }

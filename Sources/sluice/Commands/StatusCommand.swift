@@ -87,14 +87,15 @@ struct StatusCommand: AsyncParsableCommand {
             for await (name, result) in group { results[name] = result }
             return results
         }
+        let problems = Dictionary(grouping: findings.problems, by: \.host)
+            .mapValues { $0.map(\.message).joined(separator: "; ") }
         return specs.map { spec in
             let name = spec.target.name
             let baseline = findings.baselines[name]
-            let problems = findings.problems.filter { $0.host == name }.map(\.message)
             return HostStatusRow(
                 host: name, release: baseline?.release, process: baseline?.process,
                 health: probes[name],
-                note: problems.isEmpty ? nil : problems.joined(separator: "; "),
+                note: problems[name],
                 timer: findings.timers[name]?.summary)
         }
     }

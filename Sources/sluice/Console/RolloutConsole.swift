@@ -16,6 +16,8 @@ actor RolloutConsole {
     private var summary: RunSummary
     private var table: LiveTable
     private var screen: LiveScreen?
+    /// When the table was last drawn, and how long that took.
+    private var lastDraw: (end: ContinuousClock.Instant, took: Duration)?
     private let hostWidth: Int
     private var events: [Event] = []
     /// Lines from outside that wait for their turn, in the order in which they came.
@@ -83,10 +85,16 @@ actor RolloutConsole {
     /// A log has no width: there an event is a line.
     private var lineWidth: Int? { Terminal.outputIsTTY ? Terminal.size.columns : nil }
 
+    /// A tenth of the time at most goes into drawing: for a large fleet a frame takes longer than
+    /// events are apart, and the next tick makes up for what is passed over here.
     private func draw() {
         guard screen != nil else { return }
+        let start = ContinuousClock.now
+        if let lastDraw, start - lastDraw.end < lastDraw.took * 9 { return }
         let size = Terminal.size
         screen?.draw(lastFrame(size), width: size.columns)
+        let end = ContinuousClock.now
+        lastDraw = (end, end - start)
     }
 
     private func closeScreen() {
