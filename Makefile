@@ -70,8 +70,9 @@ fuzz: ## Fuzz the readers of inventories, playbooks and ssh's configuration, 10 
 	@scripts/fuzz Playbook $(FUZZ_RUNS)
 	@scripts/fuzz SSHConfiguration $(FUZZ_RUNS)
 
-benchmark: ## List 10,000 hosts beside ansible-inventory, in release mode.
+benchmark: ## Inventories, plans and a simulated rollout of up to 10,000 hosts, in release mode, beside Ansible.
 	@Benchmarks/inventory
+	@Benchmarks/plan
 
 simulate: ## Simulate 100,000 rollouts with faults, in release mode; SIMULATE_FLAGS: see scripts/simulate.
 	@scripts/simulate $(SIMULATE_FLAGS)
