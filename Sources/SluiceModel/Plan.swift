@@ -85,7 +85,8 @@ package struct Plan: Sendable, Hashable {
     package var isRollback: Bool { kind == .rollback }
     package var hostsToDeploy: [HostPlan] {
         // All of them as a rule: then nothing is copied.
-        hosts.contains { $0.action != .deploy } ? hosts.filter { $0.action == .deploy } : hosts
+        hosts.indices.allSatisfy { hosts[$0].action == .deploy }
+            ? hosts : hosts.filter { $0.action == .deploy }
     }
     package func host(_ name: String) -> HostPlan? { places[name].map { hosts[$0] } }
 

@@ -28,6 +28,11 @@ struct HostResolver {
     private let before: ResolvedHosts
     private var known: ResolvedHosts.Kinds
     private let isSecond: Bool
+    /// The last host that was worked out: the next one has most of it too.
+    private var last: (section: PlaySection, spec: HostSpec)?
+    /// Places in `entries` of those that rule the whole play or hold something that does, and that a
+    /// host's variables may change.
+    private let compared: [Int]
     /// The first host's name, and the play as it is for that one.
     private(set) var first: (host: String, section: PlaySection)?
     /// Keys that rule the whole play and are not the same on all hosts, each once.
@@ -73,6 +78,10 @@ struct HostResolver {
         }
         self.entries = entries
         self.templated = templated
+        compared = templated.filter {
+            ["service", "hooks"].contains(entries[$0].key)
+                || !Self.perHost.contains(entries[$0].key)
+        }
     }
 
     mutating func resolve(_ host: PlayHost) -> Resolved {
@@ -89,21 +98,33 @@ struct HostResolver {
         resolved.transport = try? section.word("transport")
         resolved.problems += escalation.problems
         resolved.notes = escalation.notes
+        let changed = changed(in: section)
         var check = SchemaCheck()
-        check.check(play: section.node)
-        let checks = PlayChecks.run(on: section)
+        if let changed { check.check(changed) } else { check.check(play: section.node) }
+        let keys = changed.map { Set($0.map(\.key)) }
+        let checks = PlayChecks.run(on: section, changed: keys)
         resolved.problems += check.problems + checks.problems
         resolved.warnings = Set(checks.warnings)
         compare(section, of: host.name)
         // The remedy of a problem may name any variable of its host.
         guard resolved.problems.isEmpty else { return resolved }
         do {
-            resolved.spec = try section.spec()
+            let spec = try section.spec(last?.spec, changed: keys)
+            resolved.spec = spec
+            last = (section, spec)
         } catch {
             resolved.unreadable = error
         }
         known[flag, default: LikeHosts()].add(resolved, names: variables.lookedUp, value)
         return resolved
+    }
+
+    /// The entries that are not as they were for the last host; `nil` if there was none.
+    private func changed(in section: PlaySection) -> [SourceEntry]? {
+        guard let last = last?.section.node.entries, let entries = section.node.entries else {
+            return nil
+        }
+        return templated.filter { entries[$0].node != last[$0].node }.map { entries[$0] }
     }
 
     /// Keeps what was worked out for the next time that the play is resolved on these hosts; there is
@@ -156,6 +177,7 @@ struct HostResolver {
             first = (name, section)
             return
         }
+        guard !compared.isEmpty else { return }
         let expected = Dictionary(
             Self.shared(first.section).map { ($0.path, $0.node.value) },
             uniquingKeysWith: { first, _ in first })
@@ -189,14 +211,42 @@ struct HostResolver {
 
 extension PlaySection {
     /// What it says of a host, whose target is for the caller to add.
-    fileprivate func spec() throws(Unreadable) -> HostSpec {
-        HostSpec(
-            target: HostTarget(name: "", address: ""), service: try service(),
-            artifact: try artifact(), healthChecks: try healthChecks(), drain: try drain(),
-            stop: try stop(), verify: try verify(), readmit: try wait("readmit"),
-            soak: try duration("soak"),
-            hooks: HostHooks(
-                before: try hooks("before_host"), after: try hooks("after_host"),
-                onFailure: try hooks("on_failure")))
+    ///
+    /// - Parameters:
+    ///   - last: What it says of another host.
+    ///   - changed: The keys that are not as they are for that one.
+    fileprivate func spec(
+        _ last: HostSpec?, changed: Set<String>?
+    ) throws(Unreadable) -> HostSpec {
+        guard let last, let changed else {
+            return HostSpec(
+                target: HostTarget(name: "", address: ""), service: try service(),
+                artifact: try artifact(), healthChecks: try healthChecks(), drain: try drain(),
+                stop: try stop(), verify: try verify(), readmit: try wait("readmit"),
+                soak: try duration("soak"), hooks: try hostHooks())
+        }
+        var spec = last
+        for key in changed {
+            switch key {
+            case "service": spec.service = try service()
+            case "artifact": spec.artifact = try artifact()
+            case "health_check": spec.healthChecks = try healthChecks()
+            case "drain": spec.drain = try drain()
+            case "stop": spec.stop = try stop()
+            case "verify": spec.verify = try verify()
+            case "readmit": spec.readmit = try wait("readmit")
+            case "soak": spec.soak = try duration("soak")
+            case "hooks": spec.hooks = try hostHooks()
+            // The others rule the whole play, or the way to the host.
+            default: break
+            }
+        }
+        return spec
+    }
+
+    private func hostHooks() throws(Unreadable) -> HostHooks {
+        HostHooks(
+            before: try hooks("before_host"), after: try hooks("after_host"),
+            onFailure: try hooks("on_failure"))
     }
 }

@@ -11,14 +11,24 @@ struct PlayChecks {
 
     private init(_ play: PlaySection) { self.play = play }
 
-    static func run(on play: PlaySection) -> PlayChecks {
+    /// - Parameter changed: Keys of the play that are not as in one that was checked already: what is
+    ///   about others only is passed over.
+    static func run(on play: PlaySection, changed: Set<String>? = nil) -> PlayChecks {
         var checks = PlayChecks(play)
-        checks.checkService()
-        checks.checkHealthChecks()
-        checks.checkTimes()
-        checks.checkWaits()
-        checks.checkLimits()
-        checks.checkHooks()
+        func concerns(_ keys: String...) -> Bool {
+            changed.map { !$0.isDisjoint(with: keys) } ?? true
+        }
+        if concerns("service") { checks.checkService() }
+        if concerns("health_check") { checks.checkHealthChecks() }
+        if concerns("verify", "stop", "health_check") { checks.checkTimes() }
+        if concerns("health_check", "drain", "readmit", "service") { checks.checkWaits() }
+        if concerns(
+            "max_fail", "max_fail_percentage", "become", "become_method", "become_user",
+            "min_available")
+        {
+            checks.checkLimits()
+        }
+        if concerns("hooks") { checks.checkHooks() }
         return checks
     }
 

@@ -9,6 +9,16 @@ struct SchemaCheck {
         check(node, .mapping(PlaybookSchema.play), path: "")
     }
 
+    /// Checks some entries of a play of which all others are known to be right.
+    mutating func check(_ entries: [SourceEntry]) {
+        for entry in entries {
+            guard let key = PlaybookSchema.play.first(where: { $0.name == entry.key }) else {
+                continue
+            }
+            check(entry.node, key.shape, path: entry.key)
+        }
+    }
+
     private mutating func check(_ node: SourceNode, _ shape: Shape, path: String) {
         switch shape {
         case .mapping(let keys):

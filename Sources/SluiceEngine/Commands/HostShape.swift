@@ -64,6 +64,7 @@ extension ScriptValues {
         let service = spec.service
         let stem = ".\(release.id).\(release.sha256.prefix(12))"
         let quoted = ShellWord.quoted
+        let sockets = SocketPattern(service)
         self.init([
             .root: quoted(artifact.root),
             .rootPrefix: quoted(artifact.root + "/"),
@@ -74,8 +75,8 @@ extension ScriptValues {
             .state: quoted(artifact.root + "/.sluice"),
             .partPath: quoted(artifact.releasesDirectory + "/" + stem + ".part"),
             .unpackedPath: quoted(artifact.releasesDirectory + "/" + stem + ".new"),
-            .listeners: SocketPattern(spec.service).listeners,
-            .established: SocketPattern(spec.service).established,
+            .listeners: sockets.listeners,
+            .established: sockets.established,
             .unit: quoted(service.unit ?? service.name),
         ])
         self[.previous] = previous.map(quoted)

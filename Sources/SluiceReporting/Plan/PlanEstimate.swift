@@ -7,18 +7,45 @@ package struct PlanEstimate: Sendable, Hashable {
     package var pushAhead: TimeSpan
     /// In the order of `plan.batches`.
     package var batches: [TimeSpan]
+    /// What a host takes in its batch, the least and the most.
+    var eachHost: ClosedRange<TimeSpan>
+    /// How long a host is out of rotation, likewise.
+    var outOfRotation: ClosedRange<TimeSpan>
 
     package var total: TimeSpan { batches.reduce(pushAhead) { $0 + $1 } }
 
     package init(_ plan: Plan) {
-        pushAhead =
-            plan.hostsToDeploy.filter(\.isPushedAhead).compactMap { host in
-                host.step(.push).map(host.estimate)
+        var pushAhead = TimeSpan.zero
+        var inBatch: [String: TimeSpan] = [:]
+        var out: [TimeSpan] = []
+        // Hosts that are alike take the same time.
+        var last: (index: Int, inBatch: TimeSpan, out: TimeSpan)?
+        let hosts = plan.hosts
+        for index in hosts.indices where hosts[index].action == .deploy {
+            if let last, hosts[index].windows == hosts[last.index].windows,
+                hosts[index].procedure == hosts[last.index].procedure,
+                hosts[index].spec.artifact.push == hosts[last.index].spec.artifact.push
+            {
+                inBatch[hosts[index].name] = last.inBatch
+                continue
             }
-            .max() ?? .zero
-        batches = plan.batches.map { names in
-            names.compactMap { plan.host($0)?.estimateInBatch }.max() ?? .zero
+            let host = hosts[index]
+            if host.isPushedAhead, let push = host.step(.push) {
+                pushAhead = max(pushAhead, host.estimate(of: push))
+            }
+            let times = (index, host.estimateInBatch, host.estimateOut)
+            inBatch[host.name] = times.1
+            out.append(times.2)
+            last = times
         }
+        self.pushAhead = pushAhead
+        batches = plan.batches.map { names in names.compactMap { inBatch[$0] }.max() ?? .zero }
+        eachHost = Self.range(inBatch.values)
+        outOfRotation = Self.range(out)
+    }
+
+    private static func range(_ spans: some Sequence<TimeSpan>) -> ClosedRange<TimeSpan> {
+        (spans.min() ?? .zero)...(spans.max() ?? .zero)
     }
 }
 

@@ -140,9 +140,8 @@ package enum PlanText {
 
     static func times(_ plan: Plan) -> String {
         let estimate = PlanEstimate(plan)
-        let hosts = plan.hostsToDeploy
-        let each = range(hosts.map(\.estimateInBatch))
-        let out = range(hosts.map(\.estimateOut))
+        let each = range(estimate.eachHost)
+        let out = range(estimate.outOfRotation)
         let ahead =
             estimate.pushAhead > .zero
             ? ", \(Words.span(estimate.pushAhead)) of it to push to all hosts ahead" : ""
@@ -150,9 +149,9 @@ package enum PlanText {
             + " it is out of rotation for \(out)"
     }
 
-    private static func range(_ spans: [TimeSpan]) -> String {
-        let low = Words.span(spans.min() ?? .zero)
-        let high = Words.span(spans.max() ?? .zero)
+    private static func range(_ spans: ClosedRange<TimeSpan>) -> String {
+        let low = Words.span(spans.lowerBound)
+        let high = Words.span(spans.upperBound)
         return low == high ? low : "\(low) to \(high)"
     }
 
