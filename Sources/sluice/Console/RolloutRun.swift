@@ -96,16 +96,17 @@ struct RolloutRun {
         let plan = prepared.plan
         let clock = clock
         let earlier = try await earlierEvents()
-        let console = RolloutConsole(plan: plan, clock: { clock.now() }, reports: reports)
-        await console.recall(earlier)
-        let (events, publisher) = AsyncStream.makeStream(of: Event.self)
-        let showing = Task { await console.show(events) }
+        let console = RolloutConsole(plan: plan, clock: { clock.now() })
+        let bus = EventBus(
+            [console] + reports.sinks,
+            of: ReportedRun(plan: plan, events: earlier, isOneOfSeveral: isOneOfSeveral),
+            onFailure: { console.say("warning: \($0.line)") })
         let controls = RolloutControls(journal: journal, rollout: rollout.id)
         let driver = Driver(
             hosts: prepared.hosts, prober: prepared.prober,
             hooks: ControllerHooks(say: { console.say($0) }),
             store: JournalStore(journal: journal, rollout: rollout.id, lease: lease),
-            clock: clock, lease: lease, publish: { publisher.yield($0) })
+            clock: clock, lease: lease, publish: { bus.publish($0) })
         let result: Result<Rollout, any Error>
         do {
             result = .success(
@@ -123,12 +124,12 @@ struct RolloutRun {
         }
         controls.end()
         await lease.release()
-        publisher.finish()
-        await showing.value
-        let stored = await console.durableEvents
-        reports.add(ReportedRun(plan: plan, events: stored, isOneOfSeveral: isOneOfSeveral))
-        Terminal.write(FollowUp.current.completed(await console.closing(next: next(result))))
-        return end(of: try result.get(), stored)
+        for failure in await bus.finish(patience: ReportFiles.patience) {
+            // How the rollout ended must be told all the same.
+            Terminal.complain("sluice: \(failure.description)")
+        }
+        await console.conclude(next: next(result))
+        return end(of: try result.get(), bus.durableEvents)
     }
 
     /// What a rollout that is taken up has behind it.
