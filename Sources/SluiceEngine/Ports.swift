@@ -22,9 +22,11 @@ package protocol HostChanging: HostReading {
     func change(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome
 
     /// Sends the release's bytes to the standard input of `receive`.
+    ///
+    /// - Parameter progress: Called as the bytes go out, from any thread, as often as it likes.
     func upload(
         _ release: ReleaseArtifact, through receive: RemoteCommand, on target: HostTarget,
-        progress: @escaping @Sendable (Int) -> Void
+        progress: @escaping @Sendable (_ sent: Int, _ total: Int) -> Void
     ) async -> CommandOutcome
 }
 

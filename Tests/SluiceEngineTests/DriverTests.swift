@@ -59,7 +59,7 @@ import Testing
         }
         func upload(
             _ release: ReleaseArtifact, through receive: RemoteCommand, on target: HostTarget,
-            progress: @escaping @Sendable (Int) -> Void
+            progress: @escaping @Sendable (_ sent: Int, _ total: Int) -> Void
         ) async -> CommandOutcome { await answer(receive, target) }
 
         func probe(_ spec: HostSpec) async -> ProbeResult {

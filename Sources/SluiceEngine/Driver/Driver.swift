@@ -13,7 +13,8 @@ package struct Driver: Sendable {
     package let clock: any RolloutClock
     /// `nil` in tests alone.
     package let lease: (any LeaseKeeping)?
-    /// Called for every event, in order, after it is durable. Must not block.
+    /// Called for every event, in order, after it is durable; and from any thread for what an upload
+    /// tells, which is transient. Must not block.
     package let publish: @Sendable (Event) -> Void
 
     package init(
@@ -216,9 +217,13 @@ package struct Driver: Sendable {
             guard let spec = spec(ticket) else { return nil }
             let hosts = hosts
             let release = plan.release
+            let meter = UploadMeter(host: spec.target.name, clock: clock, publish: publish)
             let outcome = await uploads.run(ticket) {
-                await hosts.upload(release, through: command, on: spec.target, progress: { _ in })
+                await hosts.upload(
+                    release, through: command, on: spec.target,
+                    progress: { meter.sent($0, of: $1) })
             }
+            meter.end()
             return .command(ticket, outcome)
         case .probe(let ticket):
             guard let spec = spec(ticket) else { return nil }

@@ -18,6 +18,7 @@ actor RolloutConsole: EventSink {
     private var table: LiveTable
     private var screen: LiveScreen?
     private let hostWidth: Int
+    private var pace = UploadPace()
     private var ticking: Task<Void, Never>?
     /// Lines from outside that wait for their turn, in the order in which they came.
     private let outside = Mutex<[String]>([])
@@ -67,7 +68,9 @@ actor RolloutConsole: EventSink {
         summary.apply(event)
         table.apply(event)
         sayOutside()
-        if let line = line(for: event), screen == nil || EventLine.isLandmark(event) {
+        if screen == nil ? pace.shows(event) : EventLine.isLandmark(event),
+            let line = line(for: event)
+        {
             put(line)
         }
         // What is still under way after the third interrupt ends on its own; whoever pressed
