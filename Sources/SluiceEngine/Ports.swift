@@ -48,6 +48,8 @@ package protocol HookRunning: Sendable {
 /// Where a rollout's events are kept.
 package protocol EventStoring: Sendable {
     /// Durable when it returns, whatever becomes of the calling task.
+    ///
+    /// - Throws: ``LeaseLost`` when another rollout has the service by now.
     func append(_ events: [Event]) async throws
 }
 
@@ -56,8 +58,8 @@ package protocol LeaseKeeping: Sendable {
     /// How long it lasts without a renewal.
     var duration: TimeSpan { get }
 
-    /// - Throws: A failure with the code `lease-lost` when somebody else has it by now; another
-    ///   when the journal could not be asked.
+    /// - Throws: ``LeaseLost`` when another rollout has it by now; something else when the store
+    ///   could not be asked.
     func renew() async throws
 }
 

@@ -50,7 +50,7 @@ package struct Driver: Sendable {
 
     /// Another controller has taken the rollout over: this one changes nothing more.
     package struct TakenOver: SluiceFailure {
-        package let underlying: any SluiceFailure
+        package let underlying: LeaseLost
         package var codeName: String { "taken-over" }
         package var cause: (any Error)? { underlying }
         package var message: String { "another controller has taken this service over" }
@@ -112,8 +112,8 @@ package struct Driver: Sendable {
                         // This process may have stood still since it was last heard of.
                         try await lease?.renew()
                     }
-                } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
-                    throw TakenOver(underlying: error)
+                } catch let lost as LeaseLost {
+                    throw TakenOver(underlying: lost)
                 } catch {
                     throw JournalLost(
                         // What was just decided has not been done.
@@ -147,12 +147,12 @@ package struct Driver: Sendable {
 
     /// Renews the lease three times in its length, until it is lost or the task is cancelled.
     private func keep(
-        _ lease: any LeaseKeeping, lost: (any SluiceFailure) -> Void
+        _ lease: any LeaseKeeping, lost: (LeaseLost) -> Void
     ) async {
         while await rest(for: Self.pause(lease.duration)) {
             do {
                 try await lease.renew()
-            } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
+            } catch let error as LeaseLost {
                 lost(error)
                 return
             } catch {
