@@ -74,7 +74,7 @@ let package = Package(
         .target(
             name: "SluiceJournal",
             dependencies: [
-                "SluiceModel", .product(name: "GRDB", package: "GRDB.swift"),
+                "SluiceModel", "SluiceEngine", .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         .target(name: "SluiceHTTP", dependencies: ["SluiceModel"]),
         .target(name: "SluiceSimulation", dependencies: ["SluiceModel", "SluiceEngine"]),
@@ -141,7 +141,10 @@ let package = Package(
         .testTarget(
             name: "SluiceJournalTests",
             dependencies: [
-                "SluiceModel", "SluiceJournal", .product(name: "GRDB", package: "GRDB.swift"),
+                "SluiceModel", "SluiceEngine", "SluiceJournal",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                // To count the steps of its machine.
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .testTarget(name: "SluiceHTTPTests", dependencies: ["SluiceModel", "SluiceHTTP"]),
         .testTarget(

@@ -22,9 +22,11 @@ package protocol HostChanging: HostReading {
     func change(_ command: RemoteCommand, on target: HostTarget) async -> CommandOutcome
 
     /// Sends the release's bytes to the standard input of `receive`.
+    ///
+    /// - Parameter progress: Called as the bytes go out, from any thread, as often as it likes.
     func upload(
         _ release: ReleaseArtifact, through receive: RemoteCommand, on target: HostTarget,
-        progress: @escaping @Sendable (Int) -> Void
+        progress: @escaping @Sendable (_ sent: Int, _ total: Int) -> Void
     ) async -> CommandOutcome
 }
 
@@ -46,6 +48,8 @@ package protocol HookRunning: Sendable {
 /// Where a rollout's events are kept.
 package protocol EventStoring: Sendable {
     /// Durable when it returns, whatever becomes of the calling task.
+    ///
+    /// - Throws: ``LeaseLost`` when another rollout has the service by now.
     func append(_ events: [Event]) async throws
 }
 
@@ -54,8 +58,8 @@ package protocol LeaseKeeping: Sendable {
     /// How long it lasts without a renewal.
     var duration: TimeSpan { get }
 
-    /// - Throws: A failure with the code `lease-lost` when somebody else has it by now; another
-    ///   when the journal could not be asked.
+    /// - Throws: ``LeaseLost`` when another rollout has it by now; something else when the store
+    ///   could not be asked.
     func renew() async throws
 }
 

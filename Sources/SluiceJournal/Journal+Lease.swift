@@ -1,21 +1,17 @@
 import GRDB
+package import SluiceEngine
 package import SluiceModel
 
 extension Journal {
-    /// Takes the service for a rollout, if it is free, its lease has ended, or its holder is known
-    /// to be dead.
-    ///
-    /// - Parameters:
-    ///   - duration: how long it lasts unless it is renewed.
-    ///   - moment: now, by the clock of this machine.
-    /// - Throws: ``LeaseHeld`` with the lease that stands in the way, and the errors of the
-    ///   database.
+    package func holder(actor: String) -> LeaseHolder { .current(actor: actor) }
+
     package func acquireLease(
-        service: String, rollout: String, holder: LeaseHolder, duration: TimeSpan,
-        at moment: Timestamp
+        service: String, rollout: String, holder: LeaseHolder, duration: TimeSpan
     ) async throws -> Lease {
         let path = path
-        return try await write { db in
+        return try await write { [clock] db in
+            // Only now: the wait for the database may have been long.
+            let moment = clock()
             if let present = try StoredLease.of(service, in: db),
                 present.expiresAt > moment, !present.holder.isKnownDead
             {
@@ -23,7 +19,7 @@ extension Journal {
             }
             try db.execute(sql: "UPDATE lease_number SET last = last + 1")
             guard let number = try Int.fetchOne(db, sql: "SELECT last FROM lease_number") else {
-                throw JournalError.damaged(path, cause: MissingNumber())
+                throw StoreError.damaged(path, cause: MissingNumber())
             }
             let lease = Lease(
                 service: service, rollout: rollout, token: Lease.token(number: number),
@@ -33,25 +29,19 @@ extension Journal {
         }
     }
 
-    /// Puts off the end of a lease, also of one that has ended and that nobody has taken since.
-    ///
-    /// - Throws: ``LeaseLost`` if it is no longer the one of its service, and the errors of the
-    ///   database.
-    package func renewLease(
-        _ lease: Lease, duration: TimeSpan, at moment: Timestamp
-    ) async throws -> Lease {
-        try await write { db in
+    package func renewLease(_ lease: Lease, duration: TimeSpan) async throws -> Lease {
+        try await write { [clock] db in
             try StoredLease.check(lease, of: lease.service, in: db)
+            let end = clock() + duration
             try db.execute(
                 sql: "UPDATE lease SET expires_at = ? WHERE service = ?",
-                arguments: [(moment + duration).milliseconds, lease.service])
+                arguments: [end.milliseconds, lease.service])
             var renewed = lease
-            renewed.expiresAt = moment + duration
+            renewed.expiresAt = end
             return renewed
         }
     }
 
-    /// Gives the service back; does nothing if the lease is no longer the one of its service.
     package func releaseLease(_ lease: Lease) async throws {
         try await write { db in
             try db.execute(
@@ -60,17 +50,19 @@ extension Journal {
         }
     }
 
-    /// The lease of a service, also one that has ended and was not given back.
     package func lease(service: String) async throws -> Lease? {
         try await read { db in try StoredLease.of(service, in: db) } ?? nil
     }
 
-    /// All leases that were not given back, by service.
     package func leases() async throws -> [Lease] {
         let stored = try await read { db in
             try StoredLease.fetchAll(db, sql: StoredLease.selection + " ORDER BY service")
         }
         return (stored ?? []).map(\.lease)
+    }
+
+    package func isLive(_ lease: Lease) -> Bool {
+        lease.expiresAt > clock() && !lease.holder.isKnownDead
     }
 }
 

@@ -1,11 +1,8 @@
 import GRDB
+import SluiceEngine
 package import SluiceModel
 
 extension Journal {
-    /// Every stored event of a rollout, in order.
-    ///
-    /// - Throws: ``JournalError`` with the codes `rolloutUnknown`; `newer` if one is of a type
-    ///   that this Sluice does not know; `damaged` if one is missing.
     package func events(of rollout: String) async throws -> [Event] {
         let stored = try await read { db -> ([StoredEvent], Int)? in
             let last = try Int.fetchOne(
@@ -18,75 +15,63 @@ extension Journal {
             return (events, last)
         }
         guard let (rows, last) = stored ?? nil else {
-            throw JournalError.unknown(rollout, recent: [])
+            throw StoreError.unknown(rollout, recent: [])
         }
         // A gap would make the fold, and with it a resume, wrong in silence.
         guard rows.count == last,
             rows.enumerated().allSatisfy({ $0.offset + 1 == $0.element.sequence })
         else {
-            throw JournalError.damaged(path, cause: MissingEvents(rollout: rollout))
+            throw StoreError.damaged(path, cause: MissingEvents(rollout: rollout))
         }
         return try rows.map { row in
             do {
                 return try StoredText.decode(Event.self, from: row.body)
             } catch {
-                throw JournalError.newer(
+                throw StoreError.newer(
                     "event \(row.sequence) of rollout \(rollout) cannot be read by this Sluice",
                     cause: error)
             }
         }
     }
 
-    /// The plan that a rollout was begun with.
-    ///
-    /// - Throws: ``JournalError`` with the codes `rolloutUnknown`; `newer` if the plan is of a
-    ///   format that this Sluice does not know.
     package func plan(of rollout: String) async throws -> Plan {
         let text = try await read { db in
             try String.fetchOne(
                 db, sql: "SELECT plan FROM rollout WHERE id = ?", arguments: [rollout])
         }
-        guard let text = text ?? nil else { throw JournalError.unknown(rollout, recent: []) }
+        guard let text = text ?? nil else { throw StoreError.unknown(rollout, recent: []) }
         let refusal = "the plan of rollout \(rollout) cannot be read by this Sluice"
         do {
             let format = try StoredText.decode(PlanFormat.self, from: text).format
             guard format <= Plan.currentFormat else {
-                throw JournalError.newer(
+                throw StoreError.newer(
                     refusal + ": it is of format \(format), and this one reads up to "
                         + "\(Plan.currentFormat)")
             }
             return try StoredText.decode(Plan.self, from: text)
-        } catch let error as JournalError {
+        } catch let error as StoreError {
             throw error
         } catch {
-            throw JournalError.newer(refusal, cause: error)
+            throw StoreError.newer(refusal, cause: error)
         }
     }
 
-    /// Rollouts, the newest first.
-    package func rollouts(limit: Int, service: String? = nil) async throws -> [RolloutSummary] {
+    package func rollouts(limit: Int, service: String?) async throws -> [RolloutSummary] {
         try await summaries(where: service == nil ? nil : "service = ?", service, limit: limit)
     }
 
-    /// Rollouts that have no end yet, the newest first: they may hold hosts out of rotation.
-    package func unfinished(service: String? = nil) async throws -> [RolloutSummary] {
+    package func unfinished(service: String?) async throws -> [RolloutSummary] {
         let condition = "finished_at IS NULL" + (service == nil ? "" : " AND service = ?")
         return try await summaries(where: condition, service, limit: -1)
     }
 
-    /// How one rollout stands.
     package func summary(of rollout: String) async throws -> RolloutSummary {
         guard let found = try await summaries(where: "id = ?", rollout, limit: 1).first else {
-            throw JournalError.unknown(rollout, recent: [])
+            throw StoreError.unknown(rollout, recent: [])
         }
         return found
     }
 
-    /// The rollout that a person means by `latest`, an id, the start of one, or the characters
-    /// after its last dash.
-    ///
-    /// - Throws: ``JournalError`` with the codes `rolloutUnknown` and `rolloutAmbiguous`, whose
-    ///   remedy lists what it may have meant.
     package func find(prefix: String) async throws -> String {
         let found = try await read { db -> (matches: [String], recent: [String]) in
             let recent = try String.fetchAll(
@@ -104,13 +89,10 @@ extension Journal {
         }
         let (matches, recent) = found ?? ([], [])
         guard let first = matches.first else {
-            throw JournalError.unknown(prefix, recent: recent)
+            throw StoreError.unknown(prefix, recent: recent)
         }
         guard matches.count == 1 else {
-            let shown = matches.prefix(8).joined(separator: ", ")
-            throw JournalError(
-                .rolloutAmbiguous, "'\(prefix)' may be any of \(matches.count) rollouts",
-                remedy: "type more of it: \(shown)" + (matches.count > 8 ? ", ..." : ""))
+            throw StoreError.ambiguous(prefix, matches: matches)
         }
         return first
     }

@@ -1,26 +1,20 @@
 import Foundation
 import GRDB
+package import SluiceEngine
 package import SluiceModel
 
 extension Journal {
-    /// Stores a new rollout with its whole plan, before anything is done for it.
-    ///
-    /// - Throws: ``JournalError`` with the code `rolloutExists` if the name is taken.
-    package func begin(
-        rollout: String, plan: Plan, actor: String, at moment: Timestamp
-    ) async throws {
+    @discardableResult
+    package func begin(rollout: String, plan: Plan, actor: String) async throws -> Timestamp {
         let text = try StoredText.encode(plan)
         let service = plan.service
         let release = plan.release.id
         let hosts = plan.hostsToDeploy.count
-        try await write { db in
+        return try await write { [clock] db in
+            let moment = clock()
             let taken = try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM rollout WHERE id = ?)", arguments: [rollout])
-            guard taken != true else {
-                throw JournalError(
-                    .rolloutExists, "there is a rollout '\(rollout)' already",
-                    remedy: "start again under a new id; 'sluice show \(rollout)' shows this one")
-            }
+            guard taken != true else { throw StoreError.exists(rollout) }
             try db.execute(
                 sql: """
                     INSERT INTO rollout (id, service, release, actor, started_at, hosts, plan)
@@ -29,21 +23,11 @@ extension Journal {
                 arguments: [
                     rollout, service, release, actor, moment.milliseconds, hosts, text,
                 ])
+            return moment
         }
     }
 
-    /// Stores events, all or none; they are durable when this returns.
-    ///
-    /// Transient ones are left out. The others must continue the stored sequence without a gap:
-    /// this is what stops a second controller of the same rollout.
-    ///
-    /// - Parameter lease: if given, it must be the one of the rollout's service at this moment. A
-    ///   controller that was stopped while another took the service over thus stores no intent.
-    /// - Throws: ``JournalError`` with the codes `outOfSequence`, `rolloutUnknown`, and those of
-    ///   the database; ``LeaseLost``.
-    package func append(
-        _ events: [Event], to rollout: String, lease: Lease? = nil
-    ) async throws {
+    package func append(_ events: [Event], to rollout: String, lease: Lease?) async throws {
         let entries = try events.filter(\.isDurable).map {
             Entry(event: $0, text: try StoredText.encode($0))
         }
@@ -52,12 +36,12 @@ extension Journal {
             let row = try StoredPosition.fetchOne(
                 db, sql: "SELECT service, last_sequence AS last FROM rollout WHERE id = ?",
                 arguments: [rollout])
-            guard let row else { throw JournalError.unknown(rollout, recent: []) }
+            guard let row else { throw StoreError.unknown(rollout, recent: []) }
             if let lease { try StoredLease.check(lease, of: row.service, in: db) }
             var last = row.last
             for entry in entries {
                 guard entry.event.sequence == last + 1 else {
-                    throw JournalError.outOfSequence(
+                    throw StoreError.outOfSequence(
                         rollout, expected: last + 1, got: entry.event.sequence)
                 }
                 last += 1
@@ -108,29 +92,7 @@ private struct Entry: Sendable {
                     """,
                 arguments: [rollout])
         case .hostFinished(let finished):
-            // The last word on a host counts: a resumed rollout may have a second one.
-            try db.execute(
-                sql: "INSERT OR REPLACE INTO host_result (rollout, host, result) VALUES (?, ?, ?)",
-                arguments: [rollout, finished.host, finished.result.rawValue])
-            try db.execute(
-                sql: """
-                    UPDATE rollout SET
-                        deployed = (SELECT COUNT(*) FROM host_result
-                            WHERE rollout = :id AND result = :deployed),
-                        failed = (SELECT COUNT(*) FROM host_result
-                            WHERE rollout = :id
-                            AND result IN (:restored, :failedInService, :unreachable)),
-                        needs_attention = (SELECT COUNT(*) FROM host_result
-                            WHERE rollout = :id AND result = :needsAttention)
-                    WHERE id = :id
-                    """,
-                arguments: [
-                    "id": rollout, "deployed": Event.HostResult.deployed.rawValue,
-                    "restored": Event.HostResult.restored.rawValue,
-                    "failedInService": Event.HostResult.failedInService.rawValue,
-                    "unreachable": Event.HostResult.unreachable.rawValue,
-                    "needsAttention": Event.HostResult.needsAttention.rawValue,
-                ])
+            try count(finished, db, rollout: rollout)
         case .rolloutFinished(let finished):
             try db.execute(
                 sql: """
@@ -149,6 +111,47 @@ private struct Entry: Sendable {
             break
         }
     }
+
+    /// The last word on a host counts: a resumed rollout may have a second one. The counts go up and
+    /// down by one, since counting the hosts each time would cost more the more there are.
+    private func count(
+        _ finished: Event.HostFinished, _ db: Database, rollout: String
+    ) throws {
+        let before = try String.fetchOne(
+            db, sql: "SELECT result FROM host_result WHERE rollout = ? AND host = ?",
+            arguments: [rollout, finished.host])
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO host_result (rollout, host, result) VALUES (?, ?, ?)",
+            arguments: [rollout, finished.host, finished.result.rawValue])
+        let old = Counts(before.flatMap(Event.HostResult.init(rawValue:)))
+        let new = Counts(finished.result)
+        try db.execute(
+            sql: """
+                UPDATE rollout SET deployed = deployed + ?, failed = failed + ?,
+                    needs_attention = needs_attention + ?
+                WHERE id = ?
+                """,
+            arguments: [
+                new.deployed - old.deployed, new.failed - old.failed,
+                new.needsAttention - old.needsAttention, rollout,
+            ])
+    }
+}
+
+/// What a host's result adds to the columns of its rollout.
+private struct Counts {
+    var deployed = 0
+    var failed = 0
+    var needsAttention = 0
+
+    init(_ result: Event.HostResult?) {
+        switch result {
+        case .deployed: deployed = 1
+        case .restored, .failedInService, .unreachable: failed = 1
+        case .needsAttention: needsAttention = 1
+        case .upToDate, .untouched, nil: break
+        }
+    }
 }
 
 /// Events and plans as the text that is stored: the same value gives the same bytes.
@@ -161,23 +164,5 @@ enum StoredText {
 
     static func decode<T: Decodable>(_ type: T.Type, from text: String) throws -> T {
         try JSONDecoder().decode(type, from: Data(text.utf8))
-    }
-}
-
-extension JournalError {
-    static func outOfSequence(_ rollout: String, expected: Int, got: Int) -> JournalError {
-        JournalError(
-            .outOfSequence,
-            "event \(got) of rollout \(rollout) cannot be stored: the next one is \(expected)",
-            remedy: "another controller has gone on with this rollout; 'sluice show \(rollout)' "
-                + "tells who and how far")
-    }
-
-    static func unknown(_ name: String, recent: [String]) -> JournalError {
-        JournalError(
-            .rolloutUnknown, "there is no rollout '\(name)' in this journal",
-            remedy: recent.isEmpty
-                ? "list them with 'sluice history', or name the right state directory with --state"
-                : "the latest are \(recent.joined(separator: ", ")); 'sluice history' lists all")
     }
 }

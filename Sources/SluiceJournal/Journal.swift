@@ -1,28 +1,36 @@
+import Foundation
 import GRDB
+import SluiceEngine
 package import SluiceModel
 
-/// The durable record of every rollout's plan and events, in one SQLite database.
+/// The store of rollouts in one SQLite database of this machine.
 ///
-/// A write is on the disk when its call returns, also when the calling task has been cancelled
-/// meanwhile; one that throws has changed nothing. Any number of processes may have the same
-/// journal open: they take turns, and readers do not wait for writers. All errors are
-/// ``JournalError``, but for ``LeaseHeld``, ``LeaseLost``, and a `CancellationError` from a read.
-package final class Journal: Sendable {
+/// A write is on the disk when its call returns. Any number of processes may have the same journal
+/// open: they take turns, and readers do not wait for writers. Its time is that of this machine,
+/// which all of them share.
+package final class Journal: RolloutStore {
     /// The database file.
     package let path: String
     /// `nil` for a journal that is only read and was never made.
     private let queue: DatabaseQueue?
     private let isReadOnly: Bool
+    let clock: @Sendable () -> Timestamp
 
     /// Opens the journal in a state directory, and makes both if they are not there.
     ///
     /// The whole database is checked first (a second for each gigabyte), because a damaged one is
     /// better refused before a rollout than in the midst of it.
     ///
-    /// - Parameter lockTimeout: how long any call waits for another process's write.
-    package init(directory: String, lockTimeout: TimeSpan = .seconds(5)) throws {
+    /// - Parameters:
+    ///   - lockTimeout: how long any call waits for another process's write.
+    ///   - clock: another time than this machine's, for tests.
+    package init(
+        directory: String, lockTimeout: TimeSpan = .seconds(5),
+        clock: @escaping @Sendable () -> Timestamp = Journal.machineTime
+    ) throws {
         let path = directory + "/" + StateDirectory.fileName
         self.path = path
+        self.clock = clock
         isReadOnly = false
         do {
             try StateDirectory.refuseOrphanedLog(path)
@@ -46,7 +54,7 @@ package final class Journal: Sendable {
             }
             self.queue = queue
         } catch {
-            throw JournalError.translating(error, at: path)
+            throw StoreError.translating(error, at: path)
         }
     }
 
@@ -55,53 +63,64 @@ package final class Journal: Sendable {
     ///
     /// An older journal is brought up to date, which needs the right to write.
     package convenience init(
-        readingOnly directory: String, lockTimeout: TimeSpan = .seconds(5)
+        readingOnly directory: String, lockTimeout: TimeSpan = .seconds(5),
+        clock: @escaping @Sendable () -> Timestamp = Journal.machineTime
     ) throws {
         let path = directory + "/" + StateDirectory.fileName
         do {
             try StateDirectory.refuseOrphanedLog(path)
             guard StateDirectory.size(of: path) ?? 0 > 0 else {
-                self.init(path: path, reading: nil)
+                self.init(path: path, reading: nil, clock: clock)
                 return
             }
             var configuration = Journal.configuration(lockTimeout)
             configuration.readonly = true
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             switch try queue.read({ db in try Schema.state(of: db, path: path) }) {
-            case .at(Schema.migrations.count): self.init(path: path, reading: queue)
-            case .empty: self.init(path: path, reading: nil)
+            case .at(Schema.migrations.count): self.init(path: path, reading: queue, clock: clock)
+            case .empty: self.init(path: path, reading: nil, clock: clock)
             case .at:
                 try queue.close()
                 try Journal(directory: directory, lockTimeout: lockTimeout).close()
                 let migrated = try DatabaseQueue(path: path, configuration: configuration)
-                self.init(path: path, reading: migrated)
+                self.init(path: path, reading: migrated, clock: clock)
             }
         } catch {
-            throw JournalError.translating(error, at: path)
+            throw StoreError.translating(error, at: path)
         }
     }
 
-    private init(path: String, reading queue: DatabaseQueue?) {
+    private init(
+        path: String, reading queue: DatabaseQueue?, clock: @escaping @Sendable () -> Timestamp
+    ) {
         self.path = path
+        self.clock = clock
         self.queue = queue
         isReadOnly = true
     }
 
+    /// The calendar time of this machine.
+    package static func machineTime() -> Timestamp {
+        Timestamp(milliseconds: Int((Date().timeIntervalSince1970 * 1000).rounded()))
+    }
+
+    package func now() -> Timestamp { clock() }
+
     /// Gives the files back. Every later call fails; a journal that is let go closes by itself.
     package func close() throws {
-        do { try queue?.close() } catch { throw JournalError.translating(error, at: path) }
+        do { try queue?.close() } catch { throw StoreError.translating(error, at: path) }
     }
 
     /// Runs a write to its end, whatever becomes of the calling task.
     func write<T: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> T
     ) async throws -> T {
-        guard let queue, !isReadOnly else { throw JournalError.readOnly(path) }
+        guard let queue, !isReadOnly else { throw StoreError.readOnly(path) }
         do {
             // GRDB gives up at the commit when its task is cancelled. This task never is.
             return try await Task { try await queue.write(body) }.value
         } catch {
-            throw JournalError.translating(error, at: path)
+            throw StoreError.translating(error, at: path)
         }
     }
 
@@ -113,7 +132,7 @@ package final class Journal: Sendable {
         do {
             return try await queue.read(body)
         } catch {
-            throw JournalError.translating(error, at: path)
+            throw StoreError.translating(error, at: path)
         }
     }
 
@@ -127,7 +146,7 @@ package final class Journal: Sendable {
     private static func check(_ db: Database, path: String) throws {
         let finding = try String.fetchOne(db, sql: "PRAGMA quick_check(1)")
         guard finding == "ok" else {
-            throw JournalError.damaged(path, cause: Finding(description: finding ?? "no answer"))
+            throw StoreError.damaged(path, cause: Finding(description: finding ?? "no answer"))
         }
     }
 
@@ -141,7 +160,7 @@ package final class Journal: Sendable {
         _ db: Database, path: String, lockTimeout: TimeSpan
     ) throws {
         guard try logAhead(db, lockTimeout: lockTimeout) == "wal" else {
-            throw JournalError(
+            throw StoreError(
                 .unavailable, "the file system of \(path) cannot hold a write-ahead log",
                 remedy: "name a directory on a local disk with --state")
         }

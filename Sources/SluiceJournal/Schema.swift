@@ -1,4 +1,5 @@
 import GRDB
+import SluiceEngine
 
 /// The tables, as a list of named steps to which new ones are only ever added.
 ///
@@ -88,13 +89,13 @@ enum Schema {
 
     /// How far the database is, without changing it.
     ///
-    /// - Throws: ``JournalError`` if it is another program's or a newer Sluice's.
+    /// - Throws: ``StoreError`` if it is another program's or a newer Sluice's.
     static func state(of db: Database, path: String) throws -> State {
         let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         let tables = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM sqlite_master") ?? 0
         if application == 0 && tables == 0 { return .empty }
         guard application == applicationID else {
-            throw JournalError(
+            throw StoreError(
                 .foreign, "\(path) is a database of another program",
                 remedy: "name another directory with --state, or move the file away")
         }
@@ -102,7 +103,7 @@ enum Schema {
         let known = migrations.map(\.name)
         guard applied.count <= known.count, zip(applied, known).allSatisfy({ $0 == $1 }) else {
             let unknown = applied.first { !known.contains($0) } ?? "another order of changes"
-            throw JournalError.newer(
+            throw StoreError.newer(
                 "the journal \(path) was changed by a newer Sluice (it has '\(unknown)')")
         }
         return .at(applied.count)

@@ -1,4 +1,5 @@
 import Glibc
+import SluiceEngine
 
 /// The directory that holds the journal, and what can be said of it without the database.
 enum StateDirectory {
@@ -42,7 +43,7 @@ enum StateDirectory {
     /// SQLite takes it for a new one and deletes the log.
     static func refuseOrphanedLog(_ file: String) throws {
         guard let log = size(of: file + "-wal"), log > 0, (size(of: file) ?? 0) == 0 else { return }
-        throw JournalError(
+        throw StoreError(
             .damaged, "the journal \(file) is empty or gone, but its write-ahead log is not",
             remedy: "put the file back from a copy beside \(file)-wal, or move the log away and "
                 + "start anew; 'sluice status' shows how the hosts stand")
@@ -93,13 +94,13 @@ enum StateDirectory {
         }
     }
 
-    private static func failure(_ code: Int32, _ message: String, at path: String) -> JournalError {
+    private static func failure(_ code: Int32, _ message: String, at path: String) -> StoreError {
         let cause = SystemError(code: code)
         switch code {
         case EACCES, EPERM, EROFS: return .readOnly(path, cause: cause)
         case ENOSPC, EDQUOT: return .diskFull(path, cause: cause)
         default:
-            return JournalError(
+            return StoreError(
                 .unavailable, message,
                 remedy: "check the path, or name another directory with --state", cause: cause)
         }

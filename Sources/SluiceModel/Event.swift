@@ -440,10 +440,13 @@ extension Event {
         package var since: Timestamp
         /// When the wait ends, or its limit is reached; `nil` where there is none.
         package var until: Timestamp? = nil
+        /// While the release's bytes are sent; then `until` is when they will have been, at the
+        /// present rate.
+        package var upload: Upload? = nil
 
         package init(
             host: String, step: Step, path: Path = .forward, activity: String, since: Timestamp,
-            until: Timestamp? = nil
+            until: Timestamp? = nil, upload: Upload? = nil
         ) {
             self.host = host
             self.step = step
@@ -451,6 +454,21 @@ extension Event {
             self.activity = activity
             self.since = since
             self.until = until
+            self.upload = upload
+        }
+
+        package struct Upload: Sendable, Hashable, Codable {
+            /// Bytes that have gone out, as they are sent: compressed, perhaps.
+            package var sent: Int
+            package var total: Int
+            /// In bytes a second, over the last few seconds.
+            package var rate: Int
+
+            package init(sent: Int, total: Int, rate: Int) {
+                self.sent = sent
+                self.total = total
+                self.rate = rate
+            }
         }
     }
 }

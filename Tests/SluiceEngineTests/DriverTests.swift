@@ -26,17 +26,19 @@ import Testing
 
         private let state: Mutex<State>
         let plan: Plan
-        /// The append that fails, from 1.
+        /// The append that fails, from 1, and with what.
         let refuses: Int?
+        let refusal: any Error
         /// Called with each command before it is answered.
         let onCommand: @Sendable (RemoteCommand) async -> CommandOutcome?
 
         init(
-            _ plan: Plan, refuses: Int? = nil,
+            _ plan: Plan, refuses: Int? = nil, with refusal: any Error = Full(),
             onCommand: @escaping @Sendable (RemoteCommand) async -> CommandOutcome? = { _ in nil }
         ) {
             self.plan = plan
             self.refuses = refuses
+            self.refusal = refusal
             self.onCommand = onCommand
             state = Mutex(State(world: World(plan.hosts.map(\.name))))
         }
@@ -59,7 +61,7 @@ import Testing
         }
         func upload(
             _ release: ReleaseArtifact, through receive: RemoteCommand, on target: HostTarget,
-            progress: @escaping @Sendable (Int) -> Void
+            progress: @escaping @Sendable (_ sent: Int, _ total: Int) -> Void
         ) async -> CommandOutcome { await answer(receive, target) }
 
         func probe(_ spec: HostSpec) async -> ProbeResult {
@@ -80,7 +82,7 @@ import Testing
                 state.entries.append(refused ? .refused : .stored(events))
                 return refused
             }
-            if refused { throw Full() }
+            if refused { throw refusal }
         }
 
         /// Longer than any wait of a rollout.
@@ -112,16 +114,17 @@ import Testing
 
     /// A lease that is lost with the so-manyth command that is sent.
     private final class Lease: LeaseKeeping {
-        struct Lost: SluiceFailure {
-            var codeName: String { "lease-lost" }
-            var message: String { "taken" }
-            var remedy: String { "none" }
-            var cause: (any Error)? { nil }
-        }
+        static let lost = LeaseLost(
+            lease: SluiceEngine.Lease(
+                service: "s", rollout: "r", token: "1-a",
+                holder: LeaseHolder(
+                    actor: "a", pid: 1, startTicks: 1, bootID: "b", pidNamespace: "n"),
+                acquiredAt: Timestamp(milliseconds: 0), expiresAt: Timestamp(milliseconds: 1)),
+            present: nil)
 
         let isLost = Mutex(false)
         var duration: TimeSpan { 3 * Ports.forEver }
-        func renew() async throws { if isLost.withLock({ $0 }) { throw Lost() } }
+        func renew() async throws { if isLost.withLock({ $0 }) { throw Self.lost } }
     }
 
     /// A change that comes without a record, after the service was taken over.
@@ -141,6 +144,24 @@ import Testing
             if case .sent(_, let command) = entry { command.role } else { nil }
         }.last { $0 != .renew }
         #expect(last == role)
+    }
+
+    /// It is told by its type: an error that only calls itself so is a store that fails.
+    @Test func aServiceThatWasTakenOverIsToldFromAStoreThatFails() async throws {
+        struct Namesake: SluiceFailure {
+            var codeName: String { Lease.lost.codeName }
+            var message: String { "no room" }
+            var remedy: String { "make some" }
+            var cause: (any Error)? { nil }
+        }
+        let plan = try Sample.plan(1)
+        let taken = await #expect(throws: Driver.TakenOver.self) {
+            _ = try await Ports(plan, refuses: 3, with: Lease.lost).drive()
+        }
+        #expect(taken?.underlying.lease == Lease.lost.lease)
+        await #expect(throws: Driver.JournalLost.self) {
+            _ = try await Ports(plan, refuses: 3, with: Namesake()).drive()
+        }
     }
 
     /// A host that is away for a moment does not keep its lock until the lease ends.

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Glibc
+import SluiceEngine
 import SluiceModel
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
     /// A journal with many events, closed cleanly, so that all of it is in the one file.
     private func filled(_ directory: String) async throws -> String {
         let journal = try Journal(directory: directory)
-        try await journal.begin(rollout: "r1", plan: plan(), actor: "a", at: start)
+        try await journal.begin(rollout: "r1", plan: plan(), actor: "a")
         let text = String(repeating: "x", count: 400)
         try await journal.append((1...200).map { note($0, text) }, to: "r1")
         try journal.close()
@@ -88,7 +89,7 @@ import Testing
     @Test func anEmptiedJournalDoesNotCostTheLogBesideIt() async throws {
         try await withDirectory { directory in
             let journal = try Journal(directory: directory)
-            try await journal.begin(rollout: "r1", plan: plan(), actor: "a", at: start)
+            try await journal.begin(rollout: "r1", plan: plan(), actor: "a")
             let log = try bytes(journal.path + "-wal")
             #expect(!log.isEmpty)
             let copy = directory + "/copy"
@@ -124,7 +125,7 @@ import Testing
     @Test func aLockedJournalIsSaidToBeAndWorksAfterwards() async throws {
         try await withDirectory { directory in
             let journal = try Journal(directory: directory, lockTimeout: .milliseconds(50))
-            try await journal.begin(rollout: "r1", plan: plan(), actor: "a", at: start)
+            try await journal.begin(rollout: "r1", plan: plan(), actor: "a")
             var holding = Configuration()
             holding.allowsUnsafeTransactions = true
             let other = try DatabaseQueue(path: journal.path, configuration: holding)
@@ -145,7 +146,7 @@ import Testing
             #expect(await code { try await journal.events(of: "r1") } == .rolloutUnknown)
             #expect(
                 await code {
-                    try await journal.begin(rollout: "r", plan: plan(), actor: "a", at: start)
+                    try await journal.begin(rollout: "r", plan: plan(), actor: "a")
                 } == .readOnly)
             #expect(!FileManager.default.fileExists(atPath: directory + "/none"))
         }
@@ -154,7 +155,7 @@ import Testing
     @Test func historyIsReadWhileARolloutIsBeingWritten() async throws {
         try await withDirectory { directory in
             let journal = try Journal(directory: directory)
-            try await journal.begin(rollout: "r1", plan: plan(), actor: "a", at: start)
+            try await journal.begin(rollout: "r1", plan: plan(), actor: "a")
             let history = try Journal(readingOnly: directory)
             try await journal.append([note(1)], to: "r1")
             #expect(try await history.events(of: "r1") == [note(1)])
@@ -171,14 +172,14 @@ import Testing
     }
 
     @Test(arguments: [
-        (ResultCode.SQLITE_FULL, JournalError.Code.diskFull),
+        (ResultCode.SQLITE_FULL, StoreError.Code.diskFull),
         (.SQLITE_BUSY, .locked), (.SQLITE_READONLY, .readOnly), (.SQLITE_CORRUPT, .damaged),
         (.SQLITE_NOTADB, .foreign), (.SQLITE_IOERR, .unavailable), (.SQLITE_CANTOPEN, .unavailable),
     ])
-    func everyDatabaseErrorHasARemedy(of: ResultCode, is expected: JournalError.Code) async {
+    func everyDatabaseErrorHasARemedy(of: ResultCode, is expected: StoreError.Code) async {
         let path = FileManager.default.temporaryDirectory.path + "/journal.sqlite"
         #expect(
-            await code { throw JournalError.translating(DatabaseError(resultCode: of), at: path) }
+            await code { throw StoreError.translating(DatabaseError(resultCode: of), at: path) }
                 == expected)
     }
 }
@@ -188,10 +189,10 @@ import Testing
     @Test func aFullDiskLosesNothingAndTheJournalGoesOnAfterwards() async throws {
         try await withMount(bytes: 512 * 1024) { directory in
             let journal = try Journal(directory: directory + "/state")
-            try await journal.begin(rollout: "r1", plan: plan(), actor: "a", at: start)
+            try await journal.begin(rollout: "r1", plan: plan(), actor: "a")
             let text = String(repeating: "x", count: 4000)
             var stored = 0
-            var failure: JournalError.Code?
+            var failure: StoreError.Code?
             while failure == nil, stored < 1000 {
                 failure = await code {
                     try await journal.append([note(stored + 1, text)], to: "r1")
@@ -213,7 +214,7 @@ import Testing
     @Test func aReadOnlyDiskIsSaidToBe() async throws {
         try await withMount(bytes: 4 * 1024 * 1024) { directory in
             let journal = try Journal(directory: directory + "/state")
-            try await journal.begin(rollout: "r1", plan: plan(), actor: "a", at: start)
+            try await journal.begin(rollout: "r1", plan: plan(), actor: "a")
             try journal.close()
             #expect(Mount.remount(directory, "", readOnly: true))
             #expect(await code { try Journal(directory: directory + "/state") } == .readOnly)

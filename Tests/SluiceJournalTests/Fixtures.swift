@@ -1,4 +1,5 @@
 import Foundation
+import SluiceEngine
 import SluiceJournal
 import SluiceModel
 
@@ -17,6 +18,9 @@ func withDirectory<T>(_ body: (String) async throws -> T) async throws -> T {
         throw error
     }
 }
+
+/// This process, which is alive as long as the tests are.
+let alive = LeaseHolder.current(actor: "eng@ci")
 
 /// 2026-11-22T10:15:00.250Z
 let start = Timestamp(milliseconds: 1_795_342_500_250)
@@ -65,11 +69,11 @@ let story: [Event] = [
                 needsAttention: 0))),
 ]
 
-func code(of body: () async throws -> some Any) async -> JournalError.Code? {
+func code(of body: () async throws -> some Any) async -> StoreError.Code? {
     do {
         _ = try await body()
         return nil
-    } catch let error as JournalError {
+    } catch let error as StoreError {
         return error.remedy.isEmpty ? nil : error.code
     } catch {
         return nil

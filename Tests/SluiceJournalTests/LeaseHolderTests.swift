@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SluiceEngine
 import SluiceModel
 import Testing
 
@@ -89,7 +90,7 @@ import Testing
         _ journal: Journal, _ rollout: String, _ holder: LeaseHolder
     ) async throws -> Lease {
         try await journal.acquireLease(
-            service: "web", rollout: rollout, holder: holder, duration: .seconds(3600), at: start)
+            service: "web", rollout: rollout, holder: holder, duration: .seconds(3600))
     }
 }
 

@@ -1,4 +1,5 @@
 import GRDB
+import SluiceEngine
 import SluiceModel
 import Testing
 
@@ -65,9 +66,9 @@ import Testing
 
             let lease = try await journal.acquireLease(
                 service: "gateway", rollout: "r1", holder: .current(actor: "eng@ci"),
-                duration: .seconds(60), at: start)
+                duration: .seconds(60))
             try await journal.append([note(3)], to: "r1", lease: lease)
-            try await journal.addRequest(.finish, of: "r1", actor: "a", at: start)
+            try await journal.addRequest(.finish, of: "r1", actor: "a")
             try journal.close()
             let again = try Journal(directory: directory)
             #expect(try await again.lease(service: "gateway") == lease)

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import SluiceEngine
 import SluiceJournal
 import SluiceModel
 import Synchronization
@@ -66,7 +67,7 @@ import Testing
                         let journal = try Journal(
                             directory: directory + "/new", lockTimeout: .seconds(60))
                         try await journal.begin(
-                            rollout: "r\(index)", plan: plan(), actor: "a", at: start)
+                            rollout: "r\(index)", plan: plan(), actor: "a")
                         for sequence in 1...5 {
                             try await journal.append([note(sequence)], to: "r\(index)")
                         }

@@ -74,6 +74,13 @@ import Testing
                     since: Timestamp(milliseconds: 5), until: Timestamp(milliseconds: 6))),
             "progress", "a", false
         ),
+        (
+            .progress(
+                .init(
+                    host: "a", step: .push, activity: "w", since: Timestamp(milliseconds: 5),
+                    upload: .init(sent: 1, total: 2, rate: 3))),
+            "progress", "a", false
+        ),
     ]
 
     @Test(arguments: all.indices) func everyKindReadsBack(index: Int) throws {

@@ -13,7 +13,8 @@ package struct Driver: Sendable {
     package let clock: any RolloutClock
     /// `nil` in tests alone.
     package let lease: (any LeaseKeeping)?
-    /// Called for every event, in order, after it is durable. Must not block.
+    /// Called for every event, in order, after it is durable; and from any thread for what an upload
+    /// tells, which is transient. Must not block.
     package let publish: @Sendable (Event) -> Void
 
     package init(
@@ -49,7 +50,7 @@ package struct Driver: Sendable {
 
     /// Another controller has taken the rollout over: this one changes nothing more.
     package struct TakenOver: SluiceFailure {
-        package let underlying: any SluiceFailure
+        package let underlying: LeaseLost
         package var codeName: String { "taken-over" }
         package var cause: (any Error)? { underlying }
         package var message: String { "another controller has taken this service over" }
@@ -111,8 +112,8 @@ package struct Driver: Sendable {
                         // This process may have stood still since it was last heard of.
                         try await lease?.renew()
                     }
-                } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
-                    throw TakenOver(underlying: error)
+                } catch let lost as LeaseLost {
+                    throw TakenOver(underlying: lost)
                 } catch {
                     throw JournalLost(
                         // What was just decided has not been done.
@@ -146,12 +147,12 @@ package struct Driver: Sendable {
 
     /// Renews the lease three times in its length, until it is lost or the task is cancelled.
     private func keep(
-        _ lease: any LeaseKeeping, lost: (any SluiceFailure) -> Void
+        _ lease: any LeaseKeeping, lost: (LeaseLost) -> Void
     ) async {
         while await rest(for: Self.pause(lease.duration)) {
             do {
                 try await lease.renew()
-            } catch let error as any SluiceFailure where error.codeName == "lease-lost" {
+            } catch let error as LeaseLost {
                 lost(error)
                 return
             } catch {
@@ -216,9 +217,13 @@ package struct Driver: Sendable {
             guard let spec = spec(ticket) else { return nil }
             let hosts = hosts
             let release = plan.release
+            let meter = UploadMeter(host: spec.target.name, clock: clock, publish: publish)
             let outcome = await uploads.run(ticket) {
-                await hosts.upload(release, through: command, on: spec.target, progress: { _ in })
+                await hosts.upload(
+                    release, through: command, on: spec.target,
+                    progress: { meter.sent($0, of: $1) })
             }
+            meter.end()
             return .command(ticket, outcome)
         case .probe(let ticket):
             guard let spec = spec(ticket) else { return nil }

@@ -36,7 +36,6 @@ package enum EventLine {
     package static func render(
         _ event: Event, plan: Plan? = nil, style: Style, hostWidth: Int = 12, width: Int? = nil
     ) -> String? {
-        guard event.isDurable else { return nil }
         let line = EventLineBuilder(
             at: event.at, style: style, hostWidth: hostWidth, width: width)
         switch event.kind {
@@ -91,7 +90,10 @@ package enum EventLine {
         case .paused(let value): return line.rollout(Words.paused(value), .warning)
         case .rolloutFinished(let value):
             return line.finished(value, isRollback: plan?.isRollback ?? false)
-        case .progress: return nil
+        case .progress(let value):
+            guard let upload = value.upload else { return nil }
+            let words = Words.upload(upload, left: value.until.map { $0 - event.at })
+            return line.host(value.host, value.step, value.path, words, nil)
         }
     }
 }

@@ -44,7 +44,7 @@ extension LiveTable {
         if let finished = host.finished { return cells(host, finished, style) }
         if let current = progress[host.name] {
             return cells(
-                host, current.step, current.path, words: waiting(current, layout), layout,
+                host, current.step, current.path, words: waiting(current, layout, now: now), layout,
                 time: time(since: current.since, until: current.until, layout, now: now))
         }
         if let current = host.current {
@@ -95,8 +95,19 @@ extension LiveTable {
         return cells
     }
 
+    /// How long after its expected end an upload is said to stand still.
+    private static let stall = TimeSpan.seconds(3)
+
     /// What it waits for, where what it sees does not say so.
-    private func waiting(_ progress: Event.Progress, _ layout: Layout) -> String {
+    private func waiting(
+        _ progress: Event.Progress, _ layout: Layout, now: Timestamp
+    ) -> String {
+        if var upload = progress.upload {
+            // Nothing has been heard of it since.
+            if let until = progress.until, until + Self.stall < now { upload.rate = 0 }
+            // The time left stands in a column of its own.
+            return Words.upload(upload)
+        }
         let purpose: String? =
             switch progress.step {
             case .drain: "until the balancer stops sending"

@@ -38,6 +38,16 @@ enum Words {
         return "\(count) B"
     }
 
+    /// `12.3 MB of 20.0 MB (61%), 4.1 MB/s, 2s left`.
+    static func upload(_ upload: Event.Progress.Upload, left: TimeSpan? = nil) -> String {
+        guard upload.sent < upload.total else { return "\(bytes(upload.sent)) sent" }
+        let percent = upload.sent * 100 / max(1, upload.total)
+        var text = "\(bytes(upload.sent)) of \(bytes(upload.total)) (\(percent)%)"
+        text += upload.rate > 0 ? ", \(bytes(upload.rate))/s" : ", stalled"
+        if let left { text += ", \(countdown(left)) left" }
+        return text
+    }
+
     /// What was seen in a step, for a line: processes by pid alone, sizes rounded.
     static func brief(_ detail: String) -> String {
         detail.replacing(/(pid \d+) \(\/[^)]*\)/) { $0.output.1 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import SluiceJournal
+import SluiceEngine
 import SluiceModel
 import SluiceReporting
 
@@ -18,7 +18,7 @@ struct HistoryCommand: AsyncParsableCommand {
 
     func run() async throws {
         let directory = try Settings(near: ".").state(state.state)
-        let rollouts = try await Journal(readingOnly: directory).rollouts(
+        let rollouts = try await RolloutStores.openForReading(directory).rollouts(
             limit: number, service: service)
         if rollouts.isEmpty {
             Terminal.say("No rollouts yet in \(directory).")
@@ -41,10 +41,11 @@ struct ShowCommand: AsyncParsableCommand {
     @OptionGroup var verbosity: VerbosityOptions
 
     func run() async throws {
-        let journal = try Journal(readingOnly: Settings(near: ".").state(state.state))
-        let id = try await journal.find(prefix: rollout)
-        let plan = try await journal.plan(of: id)
-        let events = try await journal.events(of: id)
+        let store = try RolloutStores.openForReading(
+            Settings(near: ".").state(state.state))
+        let id = try await store.find(prefix: rollout)
+        let plan = try await store.plan(of: id)
+        let events = try await store.events(of: id)
         switch format {
         case .text:
             Terminal.say(

@@ -1,5 +1,5 @@
 import ArgumentParser
-import SluiceJournal
+import SluiceEngine
 import SluiceModel
 
 /// Leaves a request for the process that is at work on a rollout.
@@ -10,18 +10,16 @@ struct RequestOptions: ParsableArguments {
     @OptionGroup var state: StateOptions
 
     func leave(_ kind: RolloutRequest.Kind, answer: String) async throws {
-        let journal = try Journal(directory: try Settings(near: ".").state(state.state))
-        let found = try await UnfinishedRollout.find(rollout, .resume, in: journal)
-        let lease = try await journal.lease(service: found.plan.service)
-        guard let lease, lease.rollout == found.id, !lease.holder.isKnownDead,
-            lease.expiresAt > Clock.now()
-        else {
+        let store = try RolloutStores.open(try Settings(near: ".").state(state.state))
+        let found = try await UnfinishedRollout.find(rollout, .resume, in: store)
+        let lease = try await store.lease(service: found.plan.service)
+        guard let lease, lease.rollout == found.id, try await store.isLive(lease) else {
             throw CommandFailure(
                 "nobody-at-work", "no process is at work on rollout \(found.id)",
                 remedy: "go on with it: sluice resume \(found.id); or bring its hosts back: "
                     + "sluice restore \(found.id)")
         }
-        try await journal.addRequest(kind, of: found.id, actor: Actor.name, at: Clock.now())
+        try await store.addRequest(kind, of: found.id, actor: Actor.name)
         Terminal.say(
             "Asked \(lease.holder.actor) (pid \(lease.holder.pid)), who is at work on rollout "
                 + "\(found.id): \(answer)")

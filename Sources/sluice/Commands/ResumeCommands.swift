@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 
 struct ResumeCommand: AsyncParsableCommand {
@@ -58,8 +57,8 @@ struct TakeUpOptions: ParsableArguments {
     func run(_ mode: Event.Resumed.Mode) async throws {
         let settings = try Settings(near: ".")
         let directory = settings.state(state.state)
-        let journal = try Journal(directory: directory)
-        let found = try await UnfinishedRollout.find(rollout, mode, in: journal)
+        let store = try RolloutStores.open(directory)
+        let found = try await UnfinishedRollout.find(rollout, mode, in: store)
         guard !found.rollout.isFinished || (mode == .restore && !found.hostsOut.isEmpty) else {
             let out = found.hostsOut.joined(separator: ", ")
             throw CommandFailure(
@@ -77,19 +76,21 @@ struct TakeUpOptions: ParsableArguments {
         let reports = try ReportFiles(report)
         defer { reports.close() }
         let lease = try await ServiceLease.acquire(
-            journal, service: found.plan.service, rollout: found.id, actor: Actor.name,
+            store, service: found.plan.service, rollout: found.id, actor: Actor.name,
             duration: try settings.lease(), wait: lock.lockWait)
         let end: RolloutRun.End
         do {
             // Another process may have gone on with it while this one asked.
-            let current = try await UnfinishedRollout(found.id, in: journal)
+            let current = try await UnfinishedRollout(found.id, in: store)
             let prepared = try await prepare(current, mode, given)
-            let run = RolloutRun.takeUp(
-                current, mode, prepared, journal: journal, lease: lease,
-                stateDirectory: directory, reports: reports)
             defer { Interrupts.release() }
             let result: Result<RolloutRun.End, any Error>
-            do { result = .success(try await run.carryOut()) } catch { result = .failure(error) }
+            do {
+                let run = try await RolloutRun.takeUp(
+                    current, mode, prepared, store: store, lease: lease,
+                    stateDirectory: directory, reports: reports)
+                result = .success(try await run.carryOut())
+            } catch { result = .failure(error) }
             await prepared.close()
             end = try result.get()
         } catch {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import SluiceConfig
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 import SluiceReporting
 
@@ -45,18 +44,19 @@ struct StatusCommand: AsyncParsableCommand {
 
     /// Who holds the service by this journal, and what was left unfinished.
     private static func holders(of service: String, in directory: String) async throws -> [String] {
-        let journal = try Journal(readingOnly: directory)
+        let store = try RolloutStores.openForReading(directory)
         var lines: [String] = []
-        let lease = try await journal.lease(service: service)
-        let isLive = lease.map { !$0.holder.isKnownDead && $0.expiresAt > Clock.now() } ?? false
-        if let lease, isLive {
+        let lease = try await store.lease(service: service)
+        var isLive = false
+        if let lease, try await store.isLive(lease) {
+            isLive = true
             lines.append(
                 "\(service) is held by rollout \(lease.rollout) of \(lease.holder.actor) "
                     + "(pid \(lease.holder.pid)) since \(lease.acquiredAt), token \(lease.token)")
         }
-        for summary in try await journal.unfinished(service: service)
+        for summary in try await store.unfinished(service: service)
         where !isLive || summary.rollout != lease?.rollout {
-            let left = try await UnfinishedRollout(summary.rollout, in: journal)
+            let left = try await UnfinishedRollout(summary.rollout, in: store)
             let hosts = Set(left.hostsInHand + left.hostsOut).sorted()
             lines.append(
                 "rollout \(summary.rollout) of \(summary.actor) has no end, and nobody is at work "

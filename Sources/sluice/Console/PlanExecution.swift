@@ -57,8 +57,7 @@ struct PlanExecution {
         do {
             guard try confirm(prepared, isFirst: number == 1) else {
                 if prepared.plan.hostsToDeploy.isEmpty {
-                    reports.add(
-                        ReportedRun(plan: prepared.plan, events: [], isOneOfSeveral: count > 1))
+                    await reports.tellNothingToDo(prepared.plan, isOneOfSeveral: count > 1)
                 }
                 await prepared.close()
                 return nil

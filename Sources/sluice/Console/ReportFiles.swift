@@ -24,105 +24,79 @@ struct ReportRequest: ExpressibleByArgument {
 /// What an earlier command left in them is gone from the start, so that a build server never
 /// publishes the report of another run as this one's.
 final class ReportFiles: Sendable {
-    private struct EventFile {
-        let path: String
-        let handle: FileHandle
-        var hasFailed = false
-    }
+    let sinks: [any EventSink]
+    private let handles: Mutex<[(path: String, handle: FileHandle)]>
 
-    private struct State {
-        var events: [EventFile] = []
-        var runs: [ReportedRun] = []
-    }
-
-    /// Those that are written whole.
-    private let documents: [ReportRequest]
-    private let state: Mutex<State>
+    /// How long a report that takes nothing is waited for when its rollout has ended.
+    static let patience = TimeSpan.seconds(15)
 
     /// - Throws: `CommandFailure` for a file that can't be written.
     init(_ requests: [ReportRequest]) throws {
-        documents = requests.filter { $0.kind != .jsonl }
-        var files: [EventFile] = []
-        for request in requests where request.kind == .jsonl {
-            guard FileManager.default.createFile(atPath: request.path, contents: nil),
-                let handle = FileHandle(forWritingAtPath: request.path)
-            else { throw Self.unwritable(request.path, nil) }
-            files.append(EventFile(path: request.path, handle: handle))
-        }
-        state = Mutex(State(events: files))
-        for request in documents {
+        var handles: [(String, FileHandle)] = []
+        sinks = try requests.map { request in
             do {
-                try Self.write([], as: request)
+                return try Self.sink(request, &handles)
             } catch {
-                throw Self.unwritable(request.path, error)
+                throw CommandFailure(
+                    "report-unwritable", "the report \(request.path) can't be written",
+                    remedy: "check the directory and its permissions",
+                    cause: error is Unwritable ? nil : error)
             }
         }
+        self.handles = Mutex(handles)
     }
 
-    private static func unwritable(_ path: String, _ cause: (any Error)?) -> CommandFailure {
-        CommandFailure(
-            "report-unwritable", "the report \(path) can't be written",
-            remedy: "check the directory and its permissions", cause: cause)
-    }
-
-    private static func write(_ runs: [ReportedRun], as request: ReportRequest) throws {
-        let text: String
+    private static func sink(
+        _ request: ReportRequest, _ handles: inout [(String, FileHandle)]
+    ) throws -> any EventSink {
+        let name = "the report \(request.path)"
         switch request.kind {
-        case .jsonl: return
-        case .junit: text = JUnitReport.render(runs)
-        case .markdown: text = MarkdownReport.render(runs)
-        }
-        try Data(text.utf8).write(to: URL(fileURLWithPath: request.path), options: .atomic)
-    }
-
-    /// Adds a line to every event report.
-    ///
-    /// - Returns: what went wrong, each file's trouble once: a report must never stop a rollout.
-    func write(_ event: Event) -> [String] {
-        state.withLock { state in
-            guard !state.events.isEmpty else { return [] }
-            let line = Result { Data((try JSONLines.encode(event) + "\n").utf8) }
-            return state.events.indices.compactMap { index in
-                let file = state.events[index]
-                guard !file.hasFailed else { return nil }
-                do {
-                    try file.handle.write(contentsOf: try line.get())
-                    return nil
-                } catch {
-                    state.events[index].hasFailed = true
-                    return "the report \(file.path) can't be written any more: \(error)"
-                }
-            }
+        case .jsonl:
+            let handle = try emptied(request.path)
+            handles.append((request.path, handle))
+            return JSONLinesSink(name: name) { try handle.write(contentsOf: $0) }
+        case .junit: return try JUnitSink(whole(request.path, name))
+        case .markdown: return try MarkdownSink(whole(request.path, name))
         }
     }
 
-    /// Adds a rollout to the reports that tell it as a whole; without events, one of which there
-    /// was nothing to do.
-    func add(_ run: ReportedRun) {
-        let runs = state.withLock { state in
-            state.runs.append(run)
-            return state.runs
+    private static func whole(_ path: String, _ name: String) -> WholeReport {
+        WholeReport(name: name) {
+            try $0.write(to: URL(fileURLWithPath: path), options: .atomic)
         }
-        for request in documents {
-            do {
-                try Self.write(runs, as: request)
-            } catch {
-                // How the rollout ended must be told all the same.
-                Terminal.complain("sluice: \(Self.unwritable(request.path, error).description)")
-            }
+    }
+
+    /// - Throws: `Unwritable`; the system's own words are lost in here.
+    private static func emptied(_ path: String) throws -> FileHandle {
+        guard FileManager.default.createFile(atPath: path, contents: nil),
+            let handle = FileHandle(forWritingAtPath: path)
+        else { throw Unwritable() }
+        return handle
+    }
+
+    private struct Unwritable: Error {}
+
+    /// Tells the reports of a play in which there was nothing to do.
+    func tellNothingToDo(_ plan: Plan, isOneOfSeveral: Bool) async {
+        let bus = EventBus(
+            sinks, of: ReportedRun(plan: plan, events: [], isOneOfSeveral: isOneOfSeveral),
+            onFailure: { Terminal.complain("sluice: \($0.description)") })
+        for failure in await bus.finish(patience: Self.patience) {
+            Terminal.complain("sluice: \(failure.description)")
         }
     }
 
     func close() {
-        state.withLock { state in
-            for file in state.events {
-                do {
-                    try file.handle.close()
-                } catch {
-                    Terminal.complain("sluice: the report \(file.path) can't be closed: \(error)")
-                }
+        let handles = self.handles.withLock { handles in
+            defer { handles = [] }
+            return handles
+        }
+        for (path, handle) in handles {
+            do {
+                try handle.close()
+            } catch {
+                Terminal.complain("sluice: the report \(path) can't be closed: \(error)")
             }
-            state.events = []
         }
     }
 }

@@ -3,50 +3,54 @@ import SluiceModel
 import SluiceReporting
 import Synchronization
 
-/// Shows a rollout as it happens: a live table on a terminal, a line an event elsewhere; and
-/// writes the event reports.
+/// Shows a rollout as it happens: a live table on a terminal, a line an event elsewhere.
 ///
 /// All of it goes to standard output, in one order; while the table is live nothing else may
-/// write to the terminal.
-actor RolloutConsole {
+/// write to the terminal. It runs on a thread of its own: a terminal that was stopped (Ctrl-S), or a
+/// pipe that is not read, blocks the write.
+actor RolloutConsole: EventSink {
+    nonisolated let name = "the console"
+    private let thread = SinkThread("console")
     private let plan: Plan
     private let style = Terminal.style
     private let clock: @Sendable () -> Timestamp
-    private let reports: ReportFiles
     private var summary: RunSummary
     private var table: LiveTable
     private var screen: LiveScreen?
     /// When the table was last drawn, and how long that took.
     private var lastDraw: (end: ContinuousClock.Instant, took: Duration)?
     private let hostWidth: Int
-    private var events: [Event] = []
+    private var pace = UploadPace()
+    private var ticking: Task<Void, Never>?
     /// Lines from outside that wait for their turn, in the order in which they came.
     private let outside = Mutex<[String]>([])
 
-    /// - Parameter reports: Get every event as it happens.
-    init(plan: Plan, clock: @escaping @Sendable () -> Timestamp, reports: ReportFiles) {
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe thread.asUnownedSerialExecutor()
+    }
+
+    init(plan: Plan, clock: @escaping @Sendable () -> Timestamp) {
         self.plan = plan
         self.clock = clock
-        self.reports = reports
         summary = RunSummary(plan: plan)
         table = LiveTable(plan: plan)
         hostWidth = EventLine.hostWidth(of: plan.hosts.map(\.name))
         screen = Terminal.canRedraw ? LiveScreen(write: { Terminal.write($0) }) : nil
     }
 
-    /// What was stored before this process took the rollout up: it counts, and is not told again.
-    func recall(_ earlier: [Event]) {
-        for event in earlier {
-            events.append(event)
+    /// What was stored before this process resumed the rollout counts, and is not told again.
+    func begin(_ run: ReportedRun) {
+        for event in run.events {
             summary.apply(event)
             table.apply(event)
         }
+        if screen != nil { ticking = Task { await self.redraw() } }
     }
 
-    /// Takes events until the stream ends; then the terminal is as it was.
-    func show(_ stream: AsyncStream<Event>) async {
-        let ticking = screen == nil ? nil : Task { await self.redraw() }
-        for await event in stream { take(event) }
+    /// Leaves the terminal as it was.
+    func finish(_ run: ReportedRun) { close() }
+
+    private func close() {
         ticking?.cancel()
         sayOutside()
         closeScreen()
@@ -62,13 +66,13 @@ actor RolloutConsole {
         }
     }
 
-    private func take(_ event: Event) {
-        if event.isDurable { events.append(event) }
+    func receive(_ event: Event) {
         summary.apply(event)
         table.apply(event)
-        writeReport(event)
         sayOutside()
-        if let line = line(for: event), screen == nil || EventLine.isLandmark(event) {
+        if screen == nil ? pace.shows(event) : EventLine.isLandmark(event),
+            let line = line(for: event)
+        {
             put(line)
         }
         // What is still under way after the third interrupt ends on its own; whoever pressed
@@ -136,18 +140,10 @@ actor RolloutConsole {
         }
     }
 
-    private func writeReport(_ event: Event) {
-        for complaint in reports.write(event) {
-            put(
-                EventLine.output(
-                    "warning: \(complaint)", at: clock(), style: style, hostWidth: hostWidth,
-                    width: lineWidth))
-        }
+    /// The last words about the rollout, also where the bus has given the console up.
+    func conclude(next: [RunSummary.NextCommand]) {
+        close()
+        let text = summary.render(style: style, width: Terminal.size.columns, next: next)
+        Terminal.write(FollowUp.current.completed(text))
     }
-
-    func closing(next: [RunSummary.NextCommand]) -> String {
-        summary.render(style: style, width: Terminal.size.columns, next: next)
-    }
-
-    var durableEvents: [Event] { events }
 }

@@ -1,28 +1,27 @@
 import Foundation
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 
 /// What people want of the rollout in hand: signals to this process, and requests that another
-/// terminal left in the journal.
+/// terminal left in the store.
 final class RolloutControls: Sendable {
-    private let journal: Journal
+    private let store: any RolloutStore
     private let rollout: String
     private let stream: AsyncStream<Rollout.Input.Kind>
     private let sink: AsyncStream<Rollout.Input.Kind>.Continuation
 
-    /// How often the journal is asked.
+    /// How often the store is asked.
     private static let pace = Duration.milliseconds(500)
 
-    init(journal: Journal, rollout: String) {
-        self.journal = journal
+    init(store: any RolloutStore, rollout: String) {
+        self.store = store
         self.rollout = rollout
         (stream, sink) = AsyncStream.makeStream(of: Rollout.Input.Kind.self)
     }
 
     /// Takes the signals over. Requests that came before now were for another process.
     func begin() async throws -> AsyncStream<Rollout.Input.Kind> {
-        let last = try await journal.requests(of: rollout, after: 0).last?.id ?? 0
+        let last = try await store.requests(of: rollout, after: 0).last?.id ?? 0
         let signals = Interrupts.take()
         let sink = sink
         let forwarding = Task { for await name in signals { sink.yield(.interrupt(signal: name)) } }
@@ -41,14 +40,14 @@ final class RolloutControls: Sendable {
         while !Task.isCancelled {
             do {
                 try await Task.sleep(for: Self.pace)
-                for request in try await journal.requests(of: rollout, after: last) {
+                for request in try await store.requests(of: rollout, after: last) {
                     last = request.id
                     sink.yield(.request(request.kind.meaning, actor: request.actor))
                 }
             } catch is CancellationError {
                 return
             } catch {
-                // The journal is busy; if it is gone, the next event tells.
+                // The store is busy; if it is gone, the next event tells.
                 continue
             }
         }

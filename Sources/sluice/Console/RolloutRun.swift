@@ -1,6 +1,5 @@
 import Foundation
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 import SluiceReporting
 
@@ -11,7 +10,7 @@ struct RolloutRun {
     private let reports: ReportFiles
     private let isOneOfSeveral: Bool
     private let stateDirectory: String
-    private let journal: Journal
+    private let store: any RolloutStore
     private let lease: ServiceLease
     private let rollout: Rollout
     private let first: Rollout.Input.Kind
@@ -51,16 +50,16 @@ struct RolloutRun {
         _ prepared: PreparedPlan, at place: Place, reports: ReportFiles,
         isOneOfSeveral: Bool = false
     ) async throws -> RolloutRun {
-        let origin = Clock.now()
-        let journal = try Journal(directory: place.stateDirectory)
-        let id = RolloutID.make(at: origin)
+        let store = try RolloutStores.open(place.stateDirectory)
+        let id = RolloutID.make(at: try await store.now())
         let plan = prepared.plan
         let lease = try await ServiceLease.acquire(
-            journal, service: plan.service, rollout: id, actor: Actor.name,
+            store, service: plan.service, rollout: id, actor: Actor.name,
             duration: place.lease, wait: place.lockWait)
+        let origin: Timestamp
         do {
-            try await UnfinishedRollout.refuse(service: plan.service, in: journal)
-            try await journal.begin(rollout: id, plan: plan, actor: Actor.name, at: origin)
+            try await UnfinishedRollout.refuse(service: plan.service, in: store)
+            origin = try await store.begin(rollout: id, plan: plan, actor: Actor.name)
         } catch {
             await lease.release()
             throw error
@@ -68,7 +67,7 @@ struct RolloutRun {
         prepared.hosts.act(as: lease.identity)
         return RolloutRun(
             prepared: prepared, reports: reports, isOneOfSeveral: isOneOfSeveral,
-            stateDirectory: place.stateDirectory, journal: journal, lease: lease,
+            stateDirectory: place.stateDirectory, store: store, lease: lease,
             rollout: Rollout(plan: plan, id: id, actor: Actor.name), first: .start,
             clock: SystemClock(origin: origin))
     }
@@ -76,14 +75,15 @@ struct RolloutRun {
     /// Takes up a rollout that another process has left; its service is held already.
     static func takeUp(
         _ unfinished: UnfinishedRollout, _ mode: Event.Resumed.Mode, _ prepared: PreparedPlan,
-        journal: Journal, lease: ServiceLease, stateDirectory: String, reports: ReportFiles
-    ) -> RolloutRun {
+        store: any RolloutStore, lease: ServiceLease, stateDirectory: String,
+        reports: ReportFiles
+    ) async throws -> RolloutRun {
         prepared.hosts.act(as: lease.identity)
         return RolloutRun(
             prepared: prepared, reports: reports, isOneOfSeveral: false,
-            stateDirectory: stateDirectory, journal: journal, lease: lease,
+            stateDirectory: stateDirectory, store: store, lease: lease,
             rollout: unfinished.rollout, first: .resumed(mode, actor: Actor.name),
-            clock: SystemClock(origin: max(Clock.now(), unfinished.lastEventAt)))
+            clock: SystemClock(origin: max(try await store.now(), unfinished.lastEventAt)))
     }
 
     /// Takes the signals over; the caller gives them back with `Interrupts.release` once it has
@@ -96,16 +96,17 @@ struct RolloutRun {
         let plan = prepared.plan
         let clock = clock
         let earlier = try await earlierEvents()
-        let console = RolloutConsole(plan: plan, clock: { clock.now() }, reports: reports)
-        await console.recall(earlier)
-        let (events, publisher) = AsyncStream.makeStream(of: Event.self)
-        let showing = Task { await console.show(events) }
-        let controls = RolloutControls(journal: journal, rollout: rollout.id)
+        let console = RolloutConsole(plan: plan, clock: { clock.now() })
+        let bus = EventBus(
+            [console] + reports.sinks,
+            of: ReportedRun(plan: plan, events: earlier, isOneOfSeveral: isOneOfSeveral),
+            onFailure: { console.say("warning: \($0.line)") })
+        let controls = RolloutControls(store: store, rollout: rollout.id)
         let driver = Driver(
             hosts: prepared.hosts, prober: prepared.prober,
             hooks: ControllerHooks(say: { console.say($0) }),
-            store: JournalStore(journal: journal, rollout: rollout.id, lease: lease),
-            clock: clock, lease: lease, publish: { publisher.yield($0) })
+            store: StoredRollout(store: store, rollout: rollout.id, lease: lease),
+            clock: clock, lease: lease, publish: { bus.publish($0) })
         let result: Result<Rollout, any Error>
         do {
             result = .success(
@@ -123,18 +124,18 @@ struct RolloutRun {
         }
         controls.end()
         await lease.release()
-        publisher.finish()
-        await showing.value
-        let stored = await console.durableEvents
-        reports.add(ReportedRun(plan: plan, events: stored, isOneOfSeveral: isOneOfSeveral))
-        Terminal.write(FollowUp.current.completed(await console.closing(next: next(result))))
-        return end(of: try result.get(), stored)
+        for failure in await bus.finish(patience: ReportFiles.patience) {
+            // How the rollout ended must be told all the same.
+            Terminal.complain("sluice: \(failure.description)")
+        }
+        await console.conclude(next: next(result))
+        return end(of: try result.get(), bus.durableEvents)
     }
 
     /// What a rollout that is taken up has behind it.
     private func earlierEvents() async throws -> [Event] {
         guard rollout.state.sequence > 0 else { return [] }
-        return try await journal.events(of: rollout.id)
+        return try await store.events(of: rollout.id)
     }
 
     /// The commands that a person may want now.

@@ -1,5 +1,4 @@
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 
 /// What the journal knows of a service's releases on some hosts: rollouts that were to change none
@@ -8,7 +7,7 @@ struct ReleaseHistory {
     /// Of the last rollouts: the last rollback alone, or the deploys of the last release, the
     /// newest first. See `RollbackTarget.before`.
     let last: [Plan]
-    private let journal: Journal
+    private let store: any RolloutStore
     private let rollouts: [RolloutSummary]
     private let places: Set<RollbackTarget.Place>
 
@@ -16,14 +15,14 @@ struct ReleaseHistory {
     private static let depth = 1000
 
     init(of specs: [HostSpec], in directory: String) async throws {
-        journal = try Journal(readingOnly: directory)
-        let rollouts = try await journal.rollouts(
+        store = try RolloutStores.openForReading(directory)
+        let rollouts = try await store.rollouts(
             limit: Self.depth, service: specs.first?.service.name ?? "")
         self.rollouts = rollouts
         places = Set(specs.map(RollbackTarget.Place.init))
         var last: [Plan] = []
         for rollout in rollouts where last.isEmpty || rollout.release == last[0].release.id {
-            let plan = try await journal.plan(of: rollout.rollout)
+            let plan = try await store.plan(of: rollout.rollout)
             guard RollbackTarget.concerns(plan, places) else { continue }
             guard !plan.isRollback || last.isEmpty else { break }
             last.append(plan)
@@ -38,19 +37,17 @@ struct ReleaseHistory {
     /// - Throws: `CommandFailure` if a rollout of the service was left with hosts in hand. One that
     ///   is at work is told by the hosts' locks.
     func refuseUnfinished(_ service: String) async throws {
-        if let lease = try await journal.lease(service: service), !lease.holder.isKnownDead,
-            lease.expiresAt > Clock.now()
-        {
+        if let lease = try await store.lease(service: service), try await store.isLive(lease) {
             return
         }
-        try await UnfinishedRollout.refuse(service: service, in: journal)
+        try await UnfinishedRollout.refuse(service: service, in: store)
     }
 
     /// The release as it was deployed last.
     func release(_ id: String) async throws -> ReleaseArtifact? {
         var found: ReleaseArtifact?
         for rollout in rollouts where rollout.release == id {
-            let plan = try await journal.plan(of: rollout.rollout)
+            let plan = try await store.plan(of: rollout.rollout)
             guard RollbackTarget.concerns(plan, places) else { continue }
             let release = plan.release
             guard let known = found else {

@@ -53,6 +53,11 @@ final class Staging: Sendable {
         return try await compressed.value
     }
 
+    /// In bytes.
+    static func size(of file: String) throws -> Int {
+        try URL(fileURLWithPath: file).resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
+    }
+
     func remove() async {
         compressed?.cancel()
         // Its file must not appear after the directory was removed.

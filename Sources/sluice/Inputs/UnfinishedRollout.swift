@@ -1,5 +1,4 @@
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 import SluiceReporting
 
@@ -12,10 +11,10 @@ struct UnfinishedRollout {
     var plan: Plan { rollout.plan }
     var id: String { rollout.id }
 
-    init(_ id: String, in journal: Journal) async throws {
-        let plan = try await journal.plan(of: id)
-        let events = try await journal.events(of: id)
-        summary = try await journal.summary(of: id)
+    init(_ id: String, in store: any RolloutStore) async throws {
+        let plan = try await store.plan(of: id)
+        let events = try await store.events(of: id)
+        summary = try await store.summary(of: id)
         var rollout = Rollout(plan: plan, id: id, actor: summary.actor)
         for event in events { rollout.apply(event) }
         self.rollout = rollout
@@ -52,9 +51,9 @@ struct UnfinishedRollout {
     }
 
     /// - Throws: `CommandFailure` if a rollout of the service was left with hosts in hand.
-    static func refuse(service: String, in journal: Journal) async throws {
-        for summary in try await journal.unfinished(service: service) {
-            let left = try await UnfinishedRollout(summary.rollout, in: journal)
+    static func refuse(service: String, in store: any RolloutStore) async throws {
+        for summary in try await store.unfinished(service: service) {
+            let left = try await UnfinishedRollout(summary.rollout, in: store)
             guard !left.hostsInHand.isEmpty || !left.hostsOut.isEmpty else { continue }
             throw CommandFailure(
                 "rollout-unfinished",
@@ -69,18 +68,18 @@ struct UnfinishedRollout {
     ///
     /// - Parameter name: As `sluice show` takes it; `nil` for the only one that has no end.
     static func find(
-        _ name: String?, _ mode: Event.Resumed.Mode, in journal: Journal
+        _ name: String?, _ mode: Event.Resumed.Mode, in store: any RolloutStore
     ) async throws -> UnfinishedRollout {
         if let name {
-            return try await UnfinishedRollout(try await journal.find(prefix: name), in: journal)
+            return try await UnfinishedRollout(try await store.find(prefix: name), in: store)
         }
-        let unfinished = try await journal.unfinished()
+        let unfinished = try await store.unfinished()
         switch unfinished.count {
-        case 1: return try await UnfinishedRollout(unfinished[0].rollout, in: journal)
+        case 1: return try await UnfinishedRollout(unfinished[0].rollout, in: store)
         case 0:
-            let latest = try await journal.rollouts(limit: 1).first
+            let latest = try await store.rollouts(limit: 1).first
             if mode == .restore, let latest, latest.result == .needsAttention {
-                return try await UnfinishedRollout(latest.rollout, in: journal)
+                return try await UnfinishedRollout(latest.rollout, in: store)
             }
             throw CommandFailure(
                 "nothing-unfinished", "every rollout in this journal has its end",
@@ -142,16 +141,14 @@ extension RolloutRun.Place {
         } catch let refusal as Planner.Refusal
             where refusal.problems.contains(where: { $0.code == "host-locked" })
         {
-            let journal = try Journal(readingOnly: stateDirectory)
-            for lease in try await journal.leases()
-            where !lease.holder.isKnownDead && lease.expiresAt > Clock.now()
-                && refusal.problems.contains(where: { $0.message.contains(lease.rollout) })
-            {
-                throw LeaseHeld(lease: lease)
+            let store = try RolloutStores.openForReading(stateDirectory)
+            for lease in try await store.leases()
+            where refusal.problems.contains(where: { $0.message.contains(lease.rollout) }) {
+                guard try await !store.isLive(lease) else { throw LeaseHeld(lease: lease) }
             }
-            for summary in try await journal.unfinished()
+            for summary in try await store.unfinished()
             where refusal.problems.contains(where: { $0.message.contains(summary.rollout) }) {
-                try await UnfinishedRollout.refuse(service: summary.service, in: journal)
+                try await UnfinishedRollout.refuse(service: summary.service, in: store)
             }
             throw refusal
         }

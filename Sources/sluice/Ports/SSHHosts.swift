@@ -104,7 +104,7 @@ final class SSHHosts: HostChanging {
 
     func upload(
         _ release: ReleaseArtifact, through receive: RemoteCommand, on target: HostTarget,
-        progress: @escaping @Sendable (Int) -> Void
+        progress: @escaping @Sendable (_ sent: Int, _ total: Int) -> Void
     ) async -> CommandOutcome {
         guard let staging, case .receive(let encoding) = receive.operation else {
             return .unreachable(
@@ -112,8 +112,10 @@ final class SSHHosts: HostChanging {
                 remedy: "report this as a defect of Sluice")
         }
         let file: String
+        let total: Int
         do {
             file = try await staging.file(encoding)
+            total = try Staging.size(of: file)
         } catch {
             return .failed(status: -1, message: "\(error)")
         }
@@ -121,7 +123,7 @@ final class SSHHosts: HostChanging {
             try await connection(to: target).upload(
                 file: file, to: rendered(receive, on: target),
                 deadline: .now + receive.deadline.duration,
-                progress: { progress(Int($0)) })
+                progress: { progress(Int($0), total) })
         }
     }
 

@@ -1,17 +1,16 @@
 import Foundation
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 import Synchronization
 
 /// This process's right to change the hosts of one service, and who it is on them.
 final class ServiceLease: LeaseKeeping {
     let duration: TimeSpan
-    private let journal: Journal
+    private let store: any RolloutStore
     private let state: Mutex<Lease>
 
-    private init(_ lease: Lease, journal: Journal, duration: TimeSpan) {
-        self.journal = journal
+    private init(_ lease: Lease, store: any RolloutStore, duration: TimeSpan) {
+        self.store = store
         self.duration = duration
         state = Mutex(lease)
     }
@@ -20,19 +19,20 @@ final class ServiceLease: LeaseKeeping {
 
     /// Takes the service; where another rollout has it, tries again for so long.
     ///
-    /// - Throws: `LeaseHeld`, and the journal's errors.
+    /// - Throws: `LeaseHeld`, and the store's errors.
     static func acquire(
-        _ journal: Journal, service: String, rollout: String, actor: String, duration: TimeSpan,
+        _ store: any RolloutStore, service: String, rollout: String, actor: String,
+        duration: TimeSpan,
         wait: TimeSpan
     ) async throws -> ServiceLease {
         let end = ContinuousClock.now + wait.duration
         var isSaid = false
         while true {
             do {
-                let lease = try await journal.acquireLease(
-                    service: service, rollout: rollout, holder: .current(actor: actor),
-                    duration: duration, at: Clock.now())
-                return ServiceLease(lease, journal: journal, duration: duration)
+                let lease = try await store.acquireLease(
+                    service: service, rollout: rollout, holder: store.holder(actor: actor),
+                    duration: duration)
+                return ServiceLease(lease, store: store, duration: duration)
             } catch let held as LeaseHeld where ContinuousClock.now < end {
                 if !isSaid { Terminal.complain("sluice: waiting: \(held.message)") }
                 isSaid = true
@@ -42,14 +42,14 @@ final class ServiceLease: LeaseKeeping {
     }
 
     func renew() async throws {
-        let renewed = try await journal.renewLease(lease, duration: duration, at: Clock.now())
+        let renewed = try await store.renewLease(lease, duration: duration)
         state.withLock { $0 = renewed }
     }
 
     /// Gives the service back. If that fails, its lease ends by itself.
     func release() async {
         do {
-            try await journal.releaseLease(lease)
+            try await store.releaseLease(lease)
         } catch {
             Terminal.complain(
                 "sluice: the lease of '\(lease.service)' could not be given back, and ends by "

@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import SluiceConfig
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 import SluiceReporting
 

@@ -9,10 +9,11 @@ package struct Lease: Sendable, Hashable {
     package var rollout: String
     /// A number, a dash and six random characters: `17-k3j9x2`.
     ///
-    /// The number is higher than that of any lease of this journal before. The random part tells
-    /// leases of different state directories apart, and those of a journal put back from a copy.
+    /// The number is higher than that of any lease of this store before. The random part tells
+    /// leases of different stores apart, and those of a store put back from a copy.
     package var token: String
     package var holder: LeaseHolder
+    /// By the store's clock, as the other.
     package var acquiredAt: Timestamp
     /// From this moment on anybody may take it.
     package var expiresAt: Timestamp
@@ -29,7 +30,7 @@ package struct Lease: Sendable, Hashable {
         self.expiresAt = expiresAt
     }
 
-    static func token(number: Int) -> String {
+    package static func token(number: Int) -> String {
         var random = SystemRandomNumberGenerator()
         var text = "\(number)-"
         for _ in 0..<6 {
@@ -68,6 +69,11 @@ package struct LeaseLost: SluiceFailure {
     package let lease: Lease
     /// The one that counts now; `nil` if it was given back and nobody has taken it.
     package let present: Lease?
+
+    package init(lease: Lease, present: Lease?) {
+        self.lease = lease
+        self.present = present
+    }
 
     package var codeName: String { "lease-lost" }
 

@@ -1,71 +1,26 @@
 import GRDB
+import SluiceEngine
 import SluiceModel
 
-/// Why the journal could not be opened, written or read.
-///
-/// Whatever the code, what had been stored before is still there: a write that fails is rolled
-/// back as a whole.
-package struct JournalError: SluiceFailure {
-    /// A stable word for programs; new ones may appear.
-    package struct Code: Sendable, Hashable {
-        package let name: String
-
-        /// Another process held the database for longer than the lock timeout.
-        package static let locked = Code(name: "journal-locked")
-        /// The file is cut short or its pages contradict each other.
-        package static let damaged = Code(name: "journal-damaged")
-        /// The file is something else than a journal of Sluice.
-        package static let foreign = Code(name: "journal-foreign")
-        /// A newer Sluice has changed the database, or wrote the record.
-        package static let newer = Code(name: "journal-newer")
-        package static let readOnly = Code(name: "journal-read-only")
-        package static let diskFull = Code(name: "journal-disk-full")
-        /// Any other trouble with the file or its file system.
-        package static let unavailable = Code(name: "journal-unavailable")
-        package static let rolloutUnknown = Code(name: "rollout-unknown")
-        package static let rolloutAmbiguous = Code(name: "rollout-ambiguous")
-        package static let rolloutExists = Code(name: "rollout-exists")
-        /// A request to a rollout that is over.
-        package static let rolloutFinished = Code(name: "rollout-finished")
-        /// The events do not continue where the stored ones end: another controller is at work.
-        package static let outOfSequence = Code(name: "journal-out-of-sequence")
-    }
-
-    package let code: Code
-    package let message: String
-    package let remedy: String
-    package let cause: (any Error)?
-
-    init(_ code: Code, _ message: String, remedy: String, cause: (any Error)? = nil) {
-        precondition(!remedy.isEmpty, "a failure without a remedy: \(message)")
-        self.code = code
-        self.message = message
-        self.remedy = remedy
-        self.cause = cause
-    }
-
-    package var codeName: String { code.name }
-}
-
-extension JournalError {
+extension StoreError {
     /// What an error from the database means for the person who runs Sluice.
     ///
     /// - Returns: a `CancellationError` and what is meant for a person already as they are.
     static func translating(_ error: any Error, at path: String) -> any Error {
         guard let error = error as? DatabaseError else {
             if error is any SluiceFailure || error is CancellationError { return error }
-            return JournalError(
+            return StoreError(
                 .damaged, "cannot make sense of what the journal \(path) holds",
                 remedy: damageRemedy(path), cause: error)
         }
         switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL:
-            return JournalError(
+            return StoreError(
                 .locked, "another process holds the journal \(path)",
                 remedy: "wait for it to end, or find it with 'fuser \(path)', then try again",
                 cause: error)
         case .SQLITE_NOTADB:
-            return JournalError(
+            return StoreError(
                 .foreign, "\(path) is not a journal of Sluice",
                 remedy: "name another directory with --state, or move the file away", cause: error)
         case .SQLITE_CORRUPT:
@@ -83,7 +38,7 @@ extension JournalError {
             case .full: return diskFull(path, cause: error)
             case .readOnly: return readOnly(path, cause: error)
             case .ordinary:
-                return JournalError(
+                return StoreError(
                     .unavailable, "cannot use the journal \(path)",
                     remedy: "check that the state directory exists, is yours, and lies on a local "
                         + "disk; name another one with --state", cause: error)
@@ -91,26 +46,26 @@ extension JournalError {
         }
     }
 
-    static func damaged(_ path: String, cause: (any Error)? = nil) -> JournalError {
-        JournalError(
+    static func damaged(_ path: String, cause: (any Error)? = nil) -> StoreError {
+        StoreError(
             .damaged, "the journal \(path) is damaged", remedy: damageRemedy(path), cause: cause)
     }
 
-    static func readOnly(_ path: String, cause: (any Error)? = nil) -> JournalError {
-        JournalError(
+    static func readOnly(_ path: String, cause: (any Error)? = nil) -> StoreError {
+        StoreError(
             .readOnly, "the journal \(path) may not be written",
             remedy: "run as the user who owns the state directory, make it writable, or name "
                 + "another one with --state", cause: cause)
     }
 
-    static func diskFull(_ path: String, cause: (any Error)? = nil) -> JournalError {
-        JournalError(
+    static func diskFull(_ path: String, cause: (any Error)? = nil) -> StoreError {
+        StoreError(
             .diskFull, "the disk with the journal \(path) is full",
             remedy: "free some space there, then go on with 'sluice resume'", cause: cause)
     }
 
-    static func newer(_ what: String, cause: (any Error)? = nil) -> JournalError {
-        JournalError(
+    static func newer(_ what: String, cause: (any Error)? = nil) -> StoreError {
+        StoreError(
             .newer, what,
             remedy: "use the newer Sluice for it, or name another directory with --state",
             cause: cause)

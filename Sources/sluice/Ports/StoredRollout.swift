@@ -1,10 +1,9 @@
 import SluiceEngine
-import SluiceJournal
 import SluiceModel
 
-/// One rollout's place in the journal.
-struct JournalStore: EventStoring {
-    let journal: Journal
+/// One rollout's place in its store, under the lease of its service.
+struct StoredRollout: EventStoring {
+    let store: any RolloutStore
     let rollout: String
     let lease: ServiceLease
 
@@ -12,7 +11,7 @@ struct JournalStore: EventStoring {
         #if DEBUG
             await Failpoint.reached(.before, events)
         #endif
-        try await journal.append(events, to: rollout, lease: lease.lease)
+        try await store.append(events, to: rollout, lease: lease.lease)
         #if DEBUG
             await Failpoint.reached(.after, events)
         #endif

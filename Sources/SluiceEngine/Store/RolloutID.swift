@@ -3,11 +3,11 @@ package import SluiceModel
 /// Names for rollouts: sorted by time, short to type, hard to misread.
 package enum RolloutID {
     /// Crockford's base 32: without `i`, `l`, `o` and `u`.
-    static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz")
+    package static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz")
 
     /// A name such as `20261122-1015-k3f9`: UTC to the minute, then four random characters.
     ///
-    /// Two of the same minute are alike once in a million; ``Journal/begin(rollout:plan:actor:at:)``
+    /// Two of the same minute are alike once in a million; ``RolloutStore/begin(rollout:plan:actor:)``
     /// refuses the second one.
     package static func make(
         at moment: Timestamp, random: inout some RandomNumberGenerator
