@@ -1,5 +1,8 @@
 /// The stored form of an event: one flat object with `schema`, `seq`, `ts` and `type`, then the
-/// fields of that type. A reader meets types and fields that it does not know with patience.
+/// fields of that type.
+///
+/// A field that a reader does not know is passed over. A type that it does not know is an error, as
+/// is a newer schema: without the event a journal's fold, and with it a resume, would be wrong.
 extension Event: Codable {
     private enum Key: String, CodingKey {
         case schema, seq, ts, type
@@ -26,6 +29,9 @@ extension Event: Codable {
         ("rollout_finished", { .rolloutFinished(try RolloutFinished(from: $0)) }),
         ("progress", { .progress(try Progress(from: $0)) }),
     ]
+
+    /// The words that stand in `type`, one for each kind.
+    package static var typeNames: [String] { types.map(\.0) }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)

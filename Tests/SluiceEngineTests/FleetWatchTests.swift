@@ -11,7 +11,8 @@ import Testing
         shortestDrain: TimeSpan = .seconds(4)
     ) -> FleetWatch {
         FleetWatch(
-            hosts: names.map { ($0, window) }, out: out, shortestDrain: shortestDrain, seed: 1)
+            hosts: names.map { ($0, window) }, out: out, shortestDrain: shortestDrain,
+            timeout: .seconds(5), seed: 1)
     }
 
     private static func fleet(_ count: Int) -> [String] { (1...count).map { "h\($0)" } }
@@ -105,6 +106,30 @@ import Testing
         // The second answer has an age of its own.
         watch.expire(at: Self.start + lifetime + lifetime)
         #expect(watch.serving == 1 && watch.counts("a"))
+    }
+
+    /// Hosts whose answers take seconds are asked less often: they count all the same.
+    @Test func aFleetThatAnswersSlowlyServes() {
+        let count = 100
+        var watch = Self.watch(Self.fleet(count))
+        let slowly = ProbeResult(verdict: .passing, status: 200, took: .seconds(3))
+        var now = Self.start
+        var pending: [(host: String, at: Timestamp)] = []
+        var most = 0
+        watch.wake(at: now)
+        while now < Self.start + .seconds(60) {
+            while let first = pending.first, first.at <= now {
+                watch.note(first.host, slowly, at: first.at)
+                pending.removeFirst()
+            }
+            watch.expire(at: now)
+            most = max(most, watch.serving)
+            let (ask, pause) = watch.due(at: now)
+            pending += ask.map { ($0, now + .seconds(3)) }
+            let next = pending.first?.at ?? now + .seconds(1)
+            now = min(next, pause.map { now + $0 } ?? next)
+        }
+        #expect(most == count)
     }
 
     /// However large the fleet: never more probes at once than the limit, each host in its turn,

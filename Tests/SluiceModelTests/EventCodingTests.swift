@@ -59,6 +59,16 @@ import Testing
                     outOfRotation: .seconds(3), took: .seconds(4), command: "ssh a 'x'")),
             "host_finished", "a", true
         ),
+        (
+            .resumed(.init(mode: .restore, actor: "u@m", hosts: ["a", "b"])), "resumed", nil, true
+        ),
+        (
+            .observed(
+                .init(
+                    host: "a", process: process, answer: "503", release: "v1", step: .stop,
+                    finding: "f", done: [.pingOff], undone: [.drain])), "observed", "a", true
+        ),
+        (.paused(.init(isPaused: true, actor: "u@m")), "paused", nil, true),
         (.stopping(.init(reason: "r")), "stopping", nil, true),
         (.interrupted(.init(level: 2, signal: "TERM")), "interrupted", nil, true),
         (
@@ -82,6 +92,49 @@ import Testing
             "progress", "a", false
         ),
     ]
+
+    /// The compiler refuses this where a kind is new, and the next test one that `all` lacks.
+    private static func number(_ kind: Event.Kind) -> Int {
+        switch kind {
+        case .rolloutStarted: 0
+        case .resumed: 1
+        case .hookStarted: 2
+        case .hookFinished: 3
+        case .pushedAhead: 4
+        case .batchStarted: 5
+        case .stepStarted: 6
+        case .pingFailed: 7
+        case .stepFinished: 8
+        case .observed: 9
+        case .retrying: 10
+        case .note: 11
+        case .hostFailed: 12
+        case .hostFinished: 13
+        case .stopping: 14
+        case .interrupted: 15
+        case .paused: 16
+        case .rolloutFinished: 17
+        case .progress: 18
+        }
+    }
+
+    @Test func noKindIsLeftOut() {
+        #expect(Set(Self.all.map { Self.number($0.0) }) == Set(0...18))
+        #expect(Set(Self.all.map(\.1)) == Set(Event.typeNames))
+        #expect(Event.typeNames.count == 19)
+    }
+
+    @Test func aTypeOfANewerSluiceIsRefusedAndAFieldIsNot() throws {
+        func read(_ type: String) throws -> Event {
+            let text =
+                #"{"schema":1,"seq":1,"ts":"1970-01-01T00:00:00.000Z","type":"\#(type)","#
+                + #""reason":"r","colour":"blue"}"#
+            return try JSONDecoder().decode(Event.self, from: Data(text.utf8))
+        }
+        #expect(try read("stopping").kind == .stopping(.init(reason: "r")))
+        let error = #expect(throws: DecodingError.self) { try read("teleported") }
+        #expect(String(describing: error).contains("'teleported' is not an event type"))
+    }
 
     @Test(arguments: all.indices) func everyKindReadsBack(index: Int) throws {
         let (kind, type, host, isDurable) = Self.all[index]

@@ -492,6 +492,19 @@ extension Fixtures {
                 .init(
                     host: "gw-2", result: .unreachable, releaseBefore: "v1", releaseAfter: "v1",
                     took: .seconds(30))))
+        recorder.record(.paused(.init(isPaused: true, actor: "ann@desk")))
+        recorder.record(.paused(.init(isPaused: false, actor: "ann@desk")))
+        recorder.record(.resumed(.init(mode: .resume, actor: "ann@desk", hosts: ["gw-1"])))
+        recorder.record(
+            .observed(
+                .init(
+                    host: "gw-1", answer: "503", release: "v1", step: .stop,
+                    finding: "its process refuses: the stop is made again", done: [.drain],
+                    undone: [.stop])))
+        recorder.record(.hookStarted(.init(hook: "tell", place: "on_failure", host: "gw-1")))
+        recorder.record(
+            .hookFinished(
+                .init(hook: "tell", place: "on_failure", succeeded: true, host: "gw-1")))
         recorder.record(.interrupted(.init(level: 1, signal: "SIGTERM")))
         recorder.record(.stopping(.init(reason: "SIGTERM")))
         recorder.record(

@@ -148,18 +148,21 @@ struct PlayChecks {
                     "ask for fewer answers or lengthen verify.within")
             }
         }
-        // The first one is what Sluice asks.
-        if let within, let check = (try? play.healthChecks())?.first, check.timeout > within {
-            // What the user wrote is what the user can mend.
+        guard let within, let checks = try? play.healthChecks(),
+            let sections = try? play.sections("health_check")
+        else { return }
+        // Each of them is asked, at the same time.
+        for (check, section) in zip(checks, sections) where check.timeout > within {
+            // What the user wrote is what the user can change.
             let message =
                 "one probe may take \(check.timeout), longer than verify.within, \(within)"
             let remedy = "lengthen verify.within or shorten the health check's timeout"
-            let section = (try? play.sections("health_check"))?.first
-            let key = ["timeout", "interval"].first { section?.writes($0) == true }
-            if verify.writes("within") || key == nil {
-                problem(verify, "within", message, remedy)
-            } else if let section, let key {
+            let key = ["timeout", "interval"].first { section.writes($0) }
+            if let key, !verify.writes("within") {
                 problem(section, key, message, remedy)
+            } else {
+                problem(verify, "within", message, remedy)
+                return
             }
         }
     }

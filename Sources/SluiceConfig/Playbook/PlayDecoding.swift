@@ -92,7 +92,7 @@ extension PlaySection {
             confirmWithin: try section.duration("confirm_within"),
             wait: try section.wait("wait"), connections: nil,
             lease: section.writes("lease") ? try section.duration("lease") : nil)
-        if (try? section.text("connections")) != "ignore" {
+        if try !section.isWord("ignore", at: "connections") {
             let connections = try section.section("connections")
             policy.connections = DrainPolicy.Connections(
                 below: try connections.integer("below"),

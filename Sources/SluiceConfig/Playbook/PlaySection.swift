@@ -36,6 +36,15 @@ struct PlaySection {
 
     func keyPath(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
+    /// Whether this word stands there, where a mapping may as well.
+    func isWord(_ word: String, at name: String) throws(Unreadable) -> Bool {
+        switch try value(name).content {
+        case .scalar(let scalar): scalar.text == word
+        case .unknown: throw unreadable(name)
+        case .mapping, .sequence: false
+        }
+    }
+
     func text(_ name: String) throws(Unreadable) -> String {
         let shape = key(name).shape
         return try read(name, value(name)) { scalar throws(Complaint) in

@@ -78,7 +78,7 @@ enum PlaybookSchema {
             "health_check", .oneOrMany(.mapping(healthCheck)), .required,
             example: "{ preset: aws-alb }",
             "The balancer's probe. A list where there are several balancers in front: the longest"
-                + " wait counts, and the first one's request is what Sluice asks."),
+                + " wait counts, and a host passes when it passes them all."),
         SchemaKey(
             "drain", .mapping(drain), .optional(default: "{}"), example: "{ wait: 30s }",
             "How a host is taken out of rotation."),

@@ -64,8 +64,10 @@ extension Rollout {
         }
         let shortest =
             plan.hosts.map(\.windows.shortestDrain) + windows.compactMap { $0?.shortestDrain }
+        let timeouts = (plan.hosts.map(\.spec) + plan.peers).flatMap(\.healthChecks).map(\.timeout)
         return FleetWatch(
             hosts: hosts + peers, out: state.tally.out, shortestDrain: shortest.min() ?? .zero,
+            timeout: timeouts.max() ?? .zero,
             seed: UInt64(plan.createdAt.milliseconds.magnitude))
     }
 

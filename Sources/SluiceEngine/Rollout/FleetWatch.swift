@@ -26,10 +26,10 @@ struct FleetWatch: Sendable {
         let window: TimeSpan
         var isOut = false
         var isAsked = false
-        /// Its last probe took long: it must not keep the others waiting.
-        var isSlow = false
-        /// It was slow when it was asked.
-        var isAskedSlowly = false
+        /// Its last probe took long, and for nothing: it must not keep the others waiting.
+        var isDead = false
+        /// It was asked as one of the dead.
+        var isAskedAsDead = false
         var answeredAt: Timestamp?
         var answer = ""
         var standing = Standing.unheard
@@ -42,7 +42,7 @@ struct FleetWatch: Sendable {
             answeredAt = now
             answer = result.text
             heardIn = wake
-            isSlow = result.took >= FleetWatch.slowFrom
+            isDead = result.verdict != .passing && result.took >= FleetWatch.slowFrom
             guard result.verdict == .passing else {
                 passingAgain = .some(nil)
                 standing = .failing
@@ -60,6 +60,9 @@ struct FleetWatch: Sendable {
     /// (`Windows.shortestDrain`); the bounds are for balancers that act on one probe, and for those
     /// that need minutes.
     let lifetime: TimeSpan
+    /// The same for a host that takes long to answer: it is asked less often, and its balancer, too,
+    /// hears of it so much later.
+    let slowLifetime: TimeSpan
     /// From one question to a host to the next.
     let period: TimeSpan
     /// Probes under way at once.
@@ -77,14 +80,15 @@ struct FleetWatch: Sendable {
     private var absent: Set<Int> = []
     /// The passing answers in the order in which they came, until they are too old.
     private var ageing = Queue<(member: Int, at: Timestamp)>()
+    private var slowlyAgeing = Queue<(member: Int, at: Timestamp)>()
 
     // The pace.
     private(set) var isAwake = false
     private var wakes = 0
     private var underWay = 0
-    /// Hosts whose probes take long, the one first that was asked longest ago.
-    private var slow = Queue<Int>()
-    private var slowUnderWay = 0
+    /// The dead ones, the one first that was asked longest ago.
+    private var dead = Queue<Int>()
+    private var deadUnderWay = 0
     private var cursor = 0
     /// With which host the rounds begin.
     private let offset: Int
@@ -95,11 +99,13 @@ struct FleetWatch: Sendable {
     /// - Parameters:
     ///   - hosts: Each host and peer with its readmission window.
     ///   - shortestDrain: The shortest of them all.
+    ///   - timeout: The longest of a health check.
     init(
         hosts: [(name: String, window: TimeSpan)], out: Set<String>, shortestDrain: TimeSpan,
-        seed: UInt64
+        timeout: TimeSpan, seed: UInt64
     ) {
         lifetime = max(.seconds(1), min(shortestDrain, .seconds(10)))
+        slowLifetime = lifetime + timeout
         period = TimeSpan(milliseconds: lifetime.milliseconds / 2)
         limit = min(256, max(64, hosts.count))
         chance = SplitMix64(state: seed)
@@ -147,14 +153,20 @@ struct FleetWatch: Sendable {
         if members[index].isAsked {
             members[index].isAsked = false
             underWay -= 1
-            if members[index].isAskedSlowly { slowUnderWay -= 1 }
-            members[index].isAskedSlowly = false
+            if members[index].isAskedAsDead { deadUnderWay -= 1 }
+            members[index].isAskedAsDead = false
         }
         guard !members[index].isOut else { return }
         let wake = wakes
         change(index) { $0.hear(result, at: now, wake: wake) }
-        if members[index].standing == .serving { ageing.append((index, now)) }
-        if members[index].isSlow, !members[index].isAsked { slow.append(index) }
+        if members[index].standing == .serving {
+            if result.took >= Self.slowFrom {
+                slowlyAgeing.append((index, now))
+            } else {
+                ageing.append((index, now))
+            }
+        }
+        if members[index].isDead, !members[index].isAsked { dead.append(index) }
     }
 
     /// A host goes out because of the rollout, or is back: whatever it answered before is forgotten.
@@ -165,7 +177,7 @@ struct FleetWatch: Sendable {
             member.standing = .unheard
             member.passingAgain = nil
             member.answeredAt = nil
-            member.isSlow = false
+            member.isDead = false
             member.heardIn = 0
         }
     }
@@ -174,11 +186,19 @@ struct FleetWatch: Sendable {
     mutating func expire(at now: Timestamp) {
         while let (index, at) = ageing.first, now - at > lifetime {
             ageing.removeFirst()
-            guard members[index].answeredAt == at, members[index].standing == .serving else {
-                continue
-            }
-            change(index) { $0.standing = .stale }
+            expire(index, since: at)
         }
+        while let (index, at) = slowlyAgeing.first, now - at > slowLifetime {
+            slowlyAgeing.removeFirst()
+            expire(index, since: at)
+        }
+    }
+
+    private mutating func expire(_ index: Int, since answer: Timestamp) {
+        guard members[index].answeredAt == answer, members[index].standing == .serving else {
+            return
+        }
+        change(index) { $0.standing = .stale }
     }
 
     private mutating func change(_ index: Int, _ body: (inout Member) -> Void) {
@@ -227,7 +247,7 @@ struct FleetWatch: Sendable {
     mutating func due(at now: Timestamp) -> (ask: [String], pause: TimeSpan?) {
         var ask: [String] = []
         guard isAwake, !members.isEmpty else { return (ask, nil) }
-        askSlow(&ask, at: now)
+        askDead(&ask, at: now)
         while underWay < limit {
             if cursor == members.count {
                 isFirstRound = false
@@ -238,7 +258,7 @@ struct FleetWatch: Sendable {
             guard due <= now else { return (ask, max(Self.grain, due - now)) }
             let index = (cursor + offset) % members.count
             cursor += 1
-            guard !members[index].isSlow, isDue(index, at: now) else { continue }
+            guard !members[index].isDead, isDue(index, at: now) else { continue }
             self.ask(index, &ask)
         }
         return (ask, nil)
@@ -246,20 +266,20 @@ struct FleetWatch: Sendable {
 
     /// Dead hosts among many must not take the places of those that answer: they have a few of
     /// their own.
-    private mutating func askSlow(_ ask: inout [String], at now: Timestamp) {
-        while underWay < limit, slowUnderWay < max(1, limit / 4), let index = slow.first {
-            let isSlow = members[index].isSlow && !members[index].isAsked && !members[index].isOut
-            guard !isSlow || isDue(index, at: now) else { return }
-            slow.removeFirst()
-            if isSlow { self.ask(index, &ask) }
+    private mutating func askDead(_ ask: inout [String], at now: Timestamp) {
+        while underWay < limit, deadUnderWay < max(1, limit / 4), let index = dead.first {
+            let isDead = members[index].isDead && !members[index].isAsked && !members[index].isOut
+            guard !isDead || isDue(index, at: now) else { return }
+            dead.removeFirst()
+            if isDead { self.ask(index, &ask) }
         }
     }
 
     private mutating func ask(_ index: Int, _ ask: inout [String]) {
         members[index].isAsked = true
-        members[index].isAskedSlowly = members[index].isSlow
+        members[index].isAskedAsDead = members[index].isDead
         underWay += 1
-        if members[index].isSlow { slowUnderWay += 1 }
+        if members[index].isDead { deadUnderWay += 1 }
         ask.append(members[index].name)
     }
 
