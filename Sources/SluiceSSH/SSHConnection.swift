@@ -59,8 +59,8 @@ package final class SSHConnection: Sendable {
     /// what it got (size or checksum) before it puts it in place. The rest is as for `run`. A
     /// script that ends early ends the upload; its output says why.
     ///
-    /// - Parameter progress: called on the connection's thread with the bytes sent so far, about
-    ///   once per MiB; must not block.
+    /// - Parameter progress: called on the connection's thread with the bytes sent so far, at every
+    ///   write; must not block.
     package func upload(
         file: String, to script: String, outputLimit: Int = 1 << 20,
         deadline: ContinuousClock.Instant,

@@ -16,15 +16,18 @@ private final class TestSink: EventSink {
     }
 
     let name: String
+    let hasDeadline: Bool
     private let state = Mutex(State())
     private let onEvent: @Sendable (Event) async throws -> Void
     private let onFinish: @Sendable () async throws -> Void
 
     init(
-        _ name: String, onEvent: @escaping @Sendable (Event) async throws -> Void = { _ in },
+        _ name: String, hasDeadline: Bool = true,
+        onEvent: @escaping @Sendable (Event) async throws -> Void = { _ in },
         onFinish: @escaping @Sendable () async throws -> Void = {}
     ) {
         self.name = name
+        self.hasDeadline = hasDeadline
         self.onEvent = onEvent
         self.onFinish = onFinish
     }
@@ -211,6 +214,21 @@ struct EventBusTests {
         #expect(await bus.finish(patience: .seconds(1)).isEmpty)
         #expect(ContinuousClock.now - begin > .seconds(1))
         #expect(slow.durable.count == 20 && slow.finished != nil)
+    }
+
+    /// A terminal that was stopped: who stopped it waits for the program, too.
+    @Test func aSinkWithoutADeadlineIsWaitedFor() async {
+        let gate = Gate()
+        let stopped = TestSink("stopped", hasDeadline: false, onEvent: { _ in gate.block() })
+        let well = TestSink("well")
+        let bus = bus([stopped, well])
+        for sequence in 1...3 { bus.publish(note(sequence)) }
+        let finish = Task { await bus.finish(patience: .milliseconds(50)) }
+        while well.finished == nil { await Task.yield() }
+        #expect(stopped.finished == nil)
+        gate.open(3)
+        #expect(await finish.value.isEmpty)
+        #expect(stopped.durable == (1...3).map(note) && stopped.finished != nil)
     }
 
     /// A sink that was given up gets nothing after what it is held up by.

@@ -49,6 +49,8 @@ final class UploadMeter: Sendable {
             let rate = max(0, sent - first.sent) * 1000 / max(1, (now - first.at).milliseconds)
             state.samples.append(Sample(at: now, sent: sent))
             let left = max(0, total - sent)
+            let end =
+                rate > 0 && left > 0 ? now + TimeSpan(milliseconds: left * 1000 / rate) : nil
             publish(
                 Event(
                     sequence: 0, at: now,
@@ -56,8 +58,7 @@ final class UploadMeter: Sendable {
                         .init(
                             host: host, step: .push, activity: "uploading \(total) bytes",
                             since: start,
-                            until: rate > 0
-                                ? now + TimeSpan(milliseconds: left * 1000 / rate) : nil,
+                            until: end,
                             upload: .init(sent: sent, total: total, rate: rate)))))
         }
     }

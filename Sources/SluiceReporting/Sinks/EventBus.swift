@@ -45,8 +45,8 @@ package final class EventBus: Sendable {
 
     /// Ends the rollout for the sinks, and waits until each has taken all its events and finished.
     ///
-    /// A sink that takes nothing for as long as `patience` is given up; a slow one that goes on is
-    /// waited for.
+    /// A sink that takes nothing for as long as `patience` is given up, unless it has no deadline; a
+    /// slow one that goes on is waited for.
     ///
     /// - Returns: the failures that `onFailure` was not told.
     package func finish(patience: TimeSpan) async -> [SinkFailure] {

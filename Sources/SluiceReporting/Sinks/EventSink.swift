@@ -12,6 +12,10 @@ package protocol EventSink: Sendable {
     /// What it is called in a sentence: `the report out.xml`.
     var name: String { get }
 
+    /// Whether it is given up when it takes nothing for long after the rollout's end. `false` where
+    /// the person who waits for the program is the one who reads it.
+    var hasDeadline: Bool { get }
+
     /// A rollout begins, or is resumed: then `run` has the events that an earlier process stored.
     func begin(_ run: ReportedRun) async throws
 
@@ -25,8 +29,10 @@ package protocol EventSink: Sendable {
     func finish(_ run: ReportedRun) async throws
 }
 
-/// For sinks that tell a rollout as a whole.
 extension EventSink {
+    package var hasDeadline: Bool { true }
+
+    // For sinks that tell a rollout as a whole.
     package func begin(_ run: ReportedRun) {}
     package func receive(_ event: Event) {}
 }

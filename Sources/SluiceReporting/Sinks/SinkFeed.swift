@@ -96,7 +96,9 @@ final class SinkFeed: Sendable {
     func settled(within patience: TimeSpan) async -> SinkFailure? {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [end] in for await _ in end {} }
-            group.addTask { await self.silence(of: patience.duration) }
+            if sink.hasDeadline {
+                group.addTask { await self.silence(of: patience.duration) }
+            }
             await group.next()
             group.cancelAll()
         }

@@ -75,7 +75,6 @@ extension ChannelSession {
         while true {
             if offset == block.count {
                 try Task.checkCancellation()
-                if total > 0 { progress(total) }
                 guard try file.read(into: &block) else { break }
                 offset = 0
                 // A script that has ended would let the rest be sent for nothing.
@@ -86,6 +85,7 @@ extension ChannelSession {
             if count > 0 {
                 offset += count
                 total += Int64(count)
+                progress(total)
             } else {
                 if !isMidWrite {
                     guard try await look(&output, channel, operation, deadline) else { return }

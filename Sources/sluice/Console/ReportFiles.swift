@@ -54,17 +54,26 @@ final class ReportFiles: Sendable {
         case .jsonl:
             let handle = try emptied(request.path)
             handles.append((request.path, handle))
-            return JSONLinesSink(name: name) { try handle.write(contentsOf: $0) }
+            return JSONLinesSink(name: name) { data in
+                try inWords { try handle.write(contentsOf: data) }
+            }
         case .junit: return try JUnitSink(whole(request.path, name))
         case .markdown: return try MarkdownSink(whole(request.path, name))
         }
     }
 
     private static func whole(_ path: String, _ name: String) -> WholeReport {
-        WholeReport(name: name) {
-            try $0.write(to: URL(fileURLWithPath: path), options: .atomic)
+        WholeReport(name: name) { data in
+            try inWords { try data.write(to: URL(fileURLWithPath: path), options: .atomic) }
         }
     }
+
+    /// Foundation's own description of an error is for programmers.
+    private static func inWords(_ body: () throws -> Void) throws {
+        do { try body() } catch { throw Unwritten(description: Failure.words(for: error)) }
+    }
+
+    private struct Unwritten: Error, CustomStringConvertible { let description: String }
 
     /// - Throws: `Unwritable`; the system's own words are lost in here.
     private static func emptied(_ path: String) throws -> FileHandle {

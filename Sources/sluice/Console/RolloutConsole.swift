@@ -10,6 +10,8 @@ import Synchronization
 /// pipe that is not read, blocks the write.
 actor RolloutConsole: EventSink {
     nonisolated let name = "the console"
+    /// The summary goes the same way, and must not come before what it sums up.
+    nonisolated let hasDeadline = false
     private let thread = SinkThread("console")
     private let plan: Plan
     private let style = Terminal.style
@@ -48,9 +50,7 @@ actor RolloutConsole: EventSink {
     }
 
     /// Leaves the terminal as it was.
-    func finish(_ run: ReportedRun) { close() }
-
-    private func close() {
+    func finish(_ run: ReportedRun) {
         ticking?.cancel()
         sayOutside()
         closeScreen()
@@ -140,9 +140,8 @@ actor RolloutConsole: EventSink {
         }
     }
 
-    /// The last words about the rollout, also where the bus has given the console up.
+    /// The last words about the rollout, after ``finish(_:)``.
     func conclude(next: [RunSummary.NextCommand]) {
-        close()
         let text = summary.render(style: style, width: Terminal.size.columns, next: next)
         Terminal.write(FollowUp.current.completed(text))
     }
