@@ -49,7 +49,8 @@ struct HostResolver {
         scope = PlayScope(play, inputs, artifact: fileName)
         self.source = source
         ground = ResolvedHosts.Ground(
-            play: play.node, extraVars: inputs.extraVars, groups: inputs.groups, source: source,
+            play: play.node, hosts: (inputs.hosts + inputs.peers).map(\.name),
+            extraVars: inputs.extraVars, groups: inputs.groups, source: source,
             pattern: pattern)
         before = inputs.resolvedBefore
         known = before.take(for: ground)

@@ -83,6 +83,9 @@ final class ResolvedHosts: Sendable {
     /// What it rests on besides the variables of hosts.
     struct Ground: Sendable, Equatable {
         var play: SourceNode
+        /// In the order in which they are resolved: what one has in common with the one before is
+        /// not told again.
+        var hosts: [String]
         var extraVars: [String: Value]
         var groups: [String: [String]]
         var source: String?
