@@ -1,3 +1,4 @@
+import SluiceModel
 import Synchronization
 
 /// What libssh2 cannot do for a host, by what is known before a connection is made: the algorithms

@@ -442,7 +442,7 @@ struct PlaybookResolvingTests {
             let resolved = try PlaybookFixture.resolve(
                 text, PlayInputs(hosts: hosts, release: "r1"))
             return (
-                resolved.play.hosts.map(\.target.ssh?.transport),
+                resolved.play.hosts.map(\.target.ssh.transport),
                 resolved.warnings.map(\.message)
             )
         }

@@ -138,7 +138,7 @@ extension UnmeasuredTests.CommandLineTests {
                 to: "hosts.ini")
             func plan() async throws -> (OfflinePlan, [String?]) {
                 let plan = try await space.plan()
-                return (plan, try ["gw1", "gw2"].map { try plan.target($0).ssh?.transport })
+                return (plan, try ["gw1", "gw2"].map { try plan.target($0).ssh.transport })
             }
             let reason =
                 "gw1: transport openssh: \(known):1 has a @cert-authority for it, which libssh2 "

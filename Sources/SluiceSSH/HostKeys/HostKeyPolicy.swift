@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// The checking of host keys: a key that the files hold lets the login begin, and another one as far
 /// as StrictHostKeyChecking allows.
 struct HostKeyPolicy: Sendable {

@@ -32,7 +32,7 @@ extension FleetLoader {
             host: name, address: connection.address, arguments: words,
             variables: Self.argumentVariables(in: merged), place: place)
         var (target, warnings) = try await ssh.target(way)
-        target.ssh?.program = connection.sshProgram
+        target.ssh.program = connection.sshProgram
         // What the inventory and the play say about it comes later.
         target.become = options.connection.become ? Become() : nil
         secrets.hosts.add(connection, of: name)
