@@ -31,7 +31,7 @@ struct HostKeyPolicy: Sendable {
             throw SSHError(
                 .hostKeyUnknown, host: endpoint.label, operation: "read the known hosts",
                 "\(endpoint.label): the known hosts cannot be read",
-                remedy: "make \(endpoint.knownHostsFiles.joined(separator: ", ")) readable",
+                remedy: "make \(error.file) readable",
                 cause: error)
         }
     }

@@ -39,15 +39,27 @@ struct KnownHosts: Sendable {
 
     init() {}
 
-    /// Missing files are empty ones; others that cannot be read throw `SystemError`.
-    init(files: [String]) throws {
-        for file in files {
-            do {
-                let bytes = try readSmallFile(file)
-                add(String(decoding: bytes, as: UTF8.self), file: file)
-            } catch let error as SystemError where error.number == 2 || error.number == 20 {
-                continue
-            }
+    /// A file that is there and cannot be read.
+    struct Unreadable: Error, CustomStringConvertible {
+        let file: String
+        let cause: any Error
+
+        var description: String { "\(file): \(cause)" }
+    }
+
+    init(files: [String]) throws(Unreadable) {
+        for file in files { try add(contentsOf: file) }
+    }
+
+    /// A missing file is an empty one.
+    mutating func add(contentsOf file: String) throws(Unreadable) {
+        do {
+            let bytes = try readSmallFile(file)
+            add(String(decoding: bytes, as: UTF8.self), file: file)
+        } catch let error as SystemError where error.number == 2 || error.number == 20 {
+            return
+        } catch {
+            throw Unreadable(file: file, cause: error)
         }
     }
 

@@ -1,6 +1,7 @@
 import Foundation
 import SluiceConfig
 import SluiceModel
+import SluiceSSH
 
 /// How the hosts of a play are reached: the inventory's variables first, then the flags.
 extension FleetLoader {
@@ -36,10 +37,12 @@ extension FleetLoader {
         // What the inventory and the play say about it comes later.
         target.become = options.connection.become ? Become() : nil
         secrets.hosts.add(connection, of: name)
+        let limits = try await ssh.limits(of: target)
         return (
             PlayHost(
                 name: name, variables: variables, connection: target,
-                needsOpenSSH: await ssh.reasonForOpenSSH(target), passwords: passwords(connection)),
+                needsOpenSSH: limits.reason, unread: limits.unread,
+                passwords: passwords(connection)),
             reading.warnings + warnings
         )
     }

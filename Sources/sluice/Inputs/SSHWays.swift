@@ -89,9 +89,9 @@ final class SSHWays: Sendable {
         return (target, warnings)
     }
 
-    /// Why libssh2 cannot reach the host, as far as files and ssh-agent tell.
-    func reasonForOpenSSH(_ target: HostTarget) async -> String? {
-        await limits.reason(for: SSHEndpoint(target))
+    /// Whether libssh2 can reach the host, as far as files and ssh-agent tell.
+    func limits(of target: HostTarget) async throws -> LibSSH2Limits.Finding {
+        try await limits.finding(for: SSHEndpoint(target))
     }
 
     /// `-F FILE`, which `ssh` hands on to the jump hosts; nothing else of its command line.
