@@ -27,25 +27,25 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.11.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
-        // Level 0: values, and the C library.
+        // Level 0: values, and C libraries.
         .target(name: "SluiceModel"),
         .systemLibrary(
             name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
+        .systemLibrary(
+            name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // Level 1: pure, on the model alone.
         .target(
             name: "SluiceConfig",
             dependencies: [
-                "SluiceModel",
+                "SluiceModel", "CLibYAML",
                 // ansible-vault: HMAC is in the first, PBKDF2 and AES in counter mode in the second.
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
-                .product(name: "Yams", package: "Yams"),
             ]),
         .target(
             name: "SluiceSSHConfig",

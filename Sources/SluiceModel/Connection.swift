@@ -3,25 +3,13 @@
 /// Nil means that nothing was said, so that an ssh_config file may decide. It is not stored
 /// anywhere: passwords are in it, unopened, and each names its variable.
 package struct ConnectionSettings: Sendable, Hashable {
-    /// What to do about a host key that is not known yet or has changed.
-    package enum HostKeyChecking: String, Sendable, Hashable, Codable {
-        /// Refuse unknown and changed keys.
-        case yes
-        /// Accept any key.
-        case no
-        /// Accept and remember unknown keys, refuse changed ones.
-        case acceptNew = "accept-new"
-        /// Ask a person; off a terminal the same as `yes`.
-        case ask
-    }
-
     /// A name or an address; the inventory's name when no variable says otherwise.
     package var address: String
     package var port: Int?
     package var user: String?
     /// Private keys in the order in which to try them.
     package var identityFiles: [String] = []
-    package var hostKeyChecking: HostKeyChecking?
+    package var hostKeyChecking: SSHSettings.HostKeyChecking?
     /// Seconds.
     package var connectTimeout: Int?
     /// Words of ssh's command line that come before what the other variables say, and after it.

@@ -104,8 +104,8 @@ extension Plan: Codable {
             way.name = ""
             way.address = ""
             way.serviceAddress = nil
-            let typed = target.ssh?.typedName
-            if typed != nil { way.ssh?.typedName = Self.ownTypedName }
+            let typed = target.ssh.typedName
+            if typed != nil { way.ssh.typedName = Self.ownTypedName }
             common.target = HostTarget(name: "", address: "")
             common.service.address = nil
             return Peer(
@@ -165,8 +165,8 @@ extension Plan: Codable {
             target.name = peer.name
             target.address = peer.address ?? peer.name
             target.serviceAddress = peer.serviceAddress
-            if target.ssh?.typedName == Self.ownTypedName {
-                target.ssh?.typedName = peer.typedName ?? target.address
+            if target.ssh.typedName == Self.ownTypedName {
+                target.ssh.typedName = peer.typedName ?? target.address
             }
             var spec = try entry(peer.spec, of: stored.specs, "spec")
             spec.target = target

@@ -74,47 +74,6 @@ package struct HostSpec: Sendable, Hashable, Codable {
     }
 }
 
-/// How a host is reached, and as whom.
-package struct HostTarget: Sendable, Hashable, Codable {
-    /// The inventory's name, which is what people read.
-    package var name: String
-    /// What is connected to: `ansible_host`, else the name.
-    package var address: String
-    package var port: Int = 22
-    /// The login name; the local user's if `nil`.
-    package var user: String? = nil
-    package var keyFile: String? = nil
-    /// Files of known host keys; the user's and the system's if empty.
-    package var knownHostsFiles: [String] = []
-    package var identitiesOnly: Bool = false
-    package var connectTimeout: TimeSpan = .seconds(10)
-    package var become: Become? = nil
-    /// Hosts to go through, the nearest first.
-    package var jumps: [HostTarget] = []
-    /// Where the service answers, for probes from the controller; `address` if `nil`.
-    package var serviceAddress: String? = nil
-    package var ssh: SSHSettings? = nil
-
-    package init(
-        name: String, address: String, port: Int = 22, user: String? = nil,
-        keyFile: String? = nil, knownHostsFiles: [String] = [], identitiesOnly: Bool = false,
-        connectTimeout: TimeSpan = .seconds(10), become: Become? = nil, jumps: [HostTarget] = [],
-        serviceAddress: String? = nil
-    ) {
-        self.name = name
-        self.address = address
-        self.port = port
-        self.user = user
-        self.keyFile = keyFile
-        self.knownHostsFiles = knownHostsFiles
-        self.identitiesOnly = identitiesOnly
-        self.connectTimeout = connectTimeout
-        self.become = become
-        self.jumps = jumps
-        self.serviceAddress = serviceAddress
-    }
-}
-
 /// Privilege escalation, as in Ansible.
 package struct Become: Sendable, Hashable, Codable {
     package enum Method: String, Sendable, Hashable, Codable, CaseIterable { case sudo, su, doas }

@@ -51,6 +51,12 @@ package struct TimeSpan: Sendable, Hashable, Comparable {
     }
 
     package var seconds: Double { Double(milliseconds) / 1000 }
+    /// Cut to whole milliseconds.
+    package init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
+    }
+
     package var duration: Duration { .milliseconds(milliseconds) }
 
     package static func < (a: TimeSpan, b: TimeSpan) -> Bool { a.milliseconds < b.milliseconds }

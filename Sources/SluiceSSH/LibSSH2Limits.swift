@@ -1,38 +1,55 @@
+import SluiceModel
 import Synchronization
 
 /// What libssh2 cannot do for a host, by what is known before a connection is made: the algorithms
 /// that are allowed, the known hosts, and the keys and certificates that would be offered.
 ///
-/// One serves a whole fleet: files and agents are read once. What cannot be read limits nothing
-/// here; the connection says so.
+/// One serves a whole fleet: files and agents are read once. What cannot be read limits nothing, and
+/// is told.
 package final class LibSSH2Limits: Sendable {
-    private let knownHosts = Mutex<[[String]: KnownHosts]>([:])
-    private let certificates = Mutex<[CertificateQuery: String?]>([:])
-    private let agent = AgentLook()
-
-    package init() {}
-
-    /// Why the host cannot be reached with libssh2 and can with `ssh`; nil where nothing is known
-    /// against libssh2. Names the jump host where that is what it is about.
-    package func reason(for endpoint: SSHEndpoint) async -> String? {
-        if let reason = await reason(ofOne: endpoint) { return reason }
-        for jump in endpoint.jumps {
-            guard let reason = await reason(ofOne: jump) else { continue }
-            return "jump host \(jump.name ?? jump.login): \(reason)"
-        }
-        return nil
+    /// What was found for one host.
+    package struct Finding: Sendable, Hashable {
+        /// Why the host cannot be reached with libssh2 and can with `ssh`; nil where nothing is known
+        /// against libssh2. Names the jump host where that is what it is about.
+        package var reason: String?
+        /// What could not be read, each with the error: there may be a reason in it.
+        package var unread: [String] = []
     }
 
-    private func reason(ofOne endpoint: SSHEndpoint) async -> String? {
-        if let reason = Self.algorithms(endpoint) ?? hostCertificate(endpoint) { return reason }
-        return await userCertificate(endpoint)
+    private let knownHosts = Mutex<[[String]: (known: KnownHosts, unread: [String])]>([:])
+    private let certificates = Mutex<[CertificateQuery: Finding]>([:])
+    private let agent: AgentLook
+
+    /// - Parameter patience: An agent that does not answer in this time is taken for one without keys.
+    package init(patience: Duration = .seconds(2)) { agent = AgentLook(patience: patience) }
+
+    /// - Throws: `CancellationError` alone.
+    package func finding(for endpoint: SSHEndpoint) async throws -> Finding {
+        var all = try await finding(ofOne: endpoint)
+        for jump in endpoint.jumps where all.reason == nil {
+            let finding = try await finding(ofOne: jump)
+            all.reason = finding.reason.map { "jump host \(jump.name ?? jump.login): \($0)" }
+            all.unread += finding.unread.filter { !all.unread.contains($0) }
+        }
+        return all
+    }
+
+    private func finding(ofOne endpoint: SSHEndpoint) async throws -> Finding {
+        if let reason = Self.algorithms(endpoint) { return Finding(reason: reason) }
+        let (known, unread) = known(by: endpoint)
+        if let reason = Self.hostCertificate(endpoint, known) {
+            return Finding(reason: reason, unread: unread)
+        }
+        let certificate = try await userCertificate(endpoint)
+        return Finding(reason: certificate.reason, unread: unread + certificate.unread)
     }
 
     private static func algorithms(_ endpoint: SSHEndpoint) -> String? {
+        let algorithms = endpoint.algorithms
         let lists = [
-            ("HostKeyAlgorithms", endpoint.algorithms.hostKeys),
-            ("KexAlgorithms", endpoint.algorithms.keyExchanges),
-            ("Ciphers", endpoint.algorithms.ciphers), ("MACs", endpoint.algorithms.macs),
+            ("HostKeyAlgorithms", algorithms.hostKeys),
+            ("KexAlgorithms", algorithms.keyExchanges), ("Ciphers", algorithms.ciphers),
+            ("MACs", algorithms.macs),
         ]
         guard let (option, _) = lists.first(where: { $0.1?.isEmpty == true }) else { return nil }
         return "\(option) allows nothing that libssh2 can do"
@@ -42,8 +59,9 @@ package final class LibSSH2Limits: Sendable {
 
     /// A host that is also known by a plain key is asked for that key: as for `ssh`, it is trusted if
     /// that is the key that it shows.
-    private func hostCertificate(_ endpoint: SSHEndpoint) -> String? {
-        let known = known(by: endpoint)
+    private static func hostCertificate(
+        _ endpoint: SSHEndpoint, _ known: KnownHosts
+    ) -> String? {
         let (host, port, alias) = (endpoint.host, endpoint.port, endpoint.hostKeyAlias)
         if let entry = known.authorities(host: host, port: port, alias: alias).first {
             let types = known.types(host: host, port: port, alias: alias)
@@ -61,13 +79,21 @@ package final class LibSSH2Limits: Sendable {
             + "and libssh2 cannot see who has signed a host key"
     }
 
-    private func known(by endpoint: SSHEndpoint) -> KnownHosts {
+    /// Those of the files that can be read.
+    private func known(by endpoint: SSHEndpoint) -> (known: KnownHosts, unread: [String]) {
         let files = endpoint.knownHostsFiles + endpoint.globalKnownHostsFiles
         return knownHosts.withLock { all in
-            if let known = all[files] { return known }
-            let known = (try? KnownHosts(files: files)) ?? KnownHosts()
-            all[files] = known
-            return known
+            if let found = all[files] { return found }
+            var (known, unread) = (KnownHosts(), [String]())
+            for file in files {
+                do {
+                    try known.add(contentsOf: file)
+                } catch {
+                    unread.append("\(error)")
+                }
+            }
+            all[files] = (known, unread)
+            return (known, unread)
         }
     }
 
@@ -90,23 +116,36 @@ package final class LibSSH2Limits: Sendable {
         }
     }
 
-    private func userCertificate(_ endpoint: SSHEndpoint) async -> String? {
+    private func userCertificate(_ endpoint: SSHEndpoint) async throws -> Finding {
         guard endpoint.publicKeyAuthentication,
             endpoint.preferredAuthentications.contains("publickey")
-        else { return nil }
+        else { return Finding() }
         let query = CertificateQuery(endpoint)
-        if let reason = certificates.withLock({ $0[query] }) { return reason }
-        let list = await agent.credentials(for: endpoint)
+        if let finding = certificates.withLock({ $0[query] }) { return finding }
+        let finding: Finding
+        do {
+            finding = Finding(reason: Self.reason(try await agent.credentials(for: endpoint)))
+        } catch let error as SSHError {
+            // Of what is asked here only the agent can fail in such a way.
+            let socket = endpoint.agentSocket.map { " at \($0)" } ?? ""
+            let problem =
+                error.code == .timedOut
+                ? "no answer in \(TimeSpan(agent.patience))" : error.message
+            finding = Finding(unread: ["ssh-agent\(socket): \(problem)"])
+        }
+        certificates.withLock { $0[query] = finding }
+        return finding
+    }
+
+    private static func reason(_ list: CredentialList) -> String? {
         // A security key wants a touch for each login: that is for people to choose.
-        let key = list?.beyond.first { $0.isCertificate && !$0.isOnToken }
-        let reason = key.map { key in
+        let key = list.beyond.first { $0.isCertificate && !$0.isOnToken }
+        return key.map { key in
             "\(key.source) is \(key.kind), with which libssh2 cannot log in"
                 + (key.isSealed
                     ? "; its key has a passphrase, which ssh cannot ask for here: load the key into "
                         + "ssh-agent" : "")
         }
-        certificates.withLock { $0[query] = .some(reason) }
-        return reason
     }
 }
 
@@ -114,18 +153,20 @@ package final class LibSSH2Limits: Sendable {
 /// without a visit to that thread.
 private actor AgentLook {
     private nonisolated let reactor = IOReactor.next()
+    nonisolated let patience: Duration
 
-    /// An agent that does not answer in this time is taken for one without keys.
-    private static let patience: Duration = .seconds(2)
+    init(patience: Duration) { self.patience = patience }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe reactor.asUnownedSerialExecutor()
     }
 
-    /// What would be offered to a host; nil where that can't be found out.
-    func credentials(for endpoint: SSHEndpoint) async -> CredentialList? {
-        let io = IOContext(reactor: reactor, host: endpoint.label)
-        return try? await CredentialList.gather(
-            for: endpoint, io, until: ContinuousClock.now + Self.patience)
+    /// What would be offered to a host.
+    ///
+    /// - Throws: `CancellationError`, or an `SSHError` where the agent fails.
+    func credentials(for endpoint: SSHEndpoint) async throws -> CredentialList {
+        try await CredentialList.gather(
+            for: endpoint, IOContext(reactor: reactor, host: endpoint.label),
+            until: ContinuousClock.now + patience)
     }
 }

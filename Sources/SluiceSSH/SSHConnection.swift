@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// A host to run commands on, push files to and connect through.
 ///
 /// Nothing is opened before the first operation. Commands, uploads and exchanges have a session of

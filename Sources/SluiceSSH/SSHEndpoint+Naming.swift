@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// How an endpoint is called: in messages, in questions, and to tell machines apart.
 extension SSHEndpoint {
     /// For questions: `user@host`, and the port where it is not 22.
@@ -75,14 +77,14 @@ extension SSHEndpoint {
             let hops = jumps.map {
                 $0.name ?? "\($0.user)@\(Self.bracketed($0.host)):\($0.port)"
             }
-            words += ["-J", shellQuoted(hops.joined(separator: ","))]
+            words += ["-J", ShellWord.quoted(hops.joined(separator: ","))]
         } else if let proxyCommand {
             // ssh replaces tokens once more.
             let command = proxyCommand.replacingPercents
-            words += ["-o", shellQuoted("ProxyCommand=\(command)")]
+            words += ["-o", ShellWord.quoted("ProxyCommand=\(command)")]
         }
         if port != 22 { words += ["-p", "\(port)"] }
-        return (words + [shellQuoted("\(user)@\(host)")]).joined(separator: " ")
+        return (words + [ShellWord.quoted("\(user)@\(host)")]).joined(separator: " ")
     }
 
     private static func bracketed(_ host: String) -> String {

@@ -1,3 +1,4 @@
+package import SluiceModel
 import Synchronization
 
 /// A file of configuration, with what decides whether ssh trusts it.
@@ -58,7 +59,8 @@ package struct SSHConfigurationSystem: Sendable {
     package var homeOfUser: @Sendable (_ user: String) -> String?
     package var portOfService: @Sendable (_ name: String) -> Int?
     /// A numeric address in its usual form, such as `127.0.0.1` for `127.1`; nil for a name.
-    package var numericAddress: @Sendable (_ text: String, _ family: SSHAddressFamily) -> String?
+    package var numericAddress:
+        @Sendable (_ text: String, _ family: SSHSettings.AddressFamily) -> String?
 
     /// The same, with each service's port looked up once: the answer is in a file that is read
     /// through for each question, and every host asks.
@@ -77,7 +79,7 @@ package struct SSHConfigurationSystem: Sendable {
         homeOfUser: @escaping @Sendable (_ user: String) -> String?,
         portOfService: @escaping @Sendable (_ name: String) -> Int?,
         numericAddress:
-            @escaping @Sendable (_ text: String, _ family: SSHAddressFamily) -> String?
+            @escaping @Sendable (_ text: String, _ family: SSHSettings.AddressFamily) -> String?
     ) {
         self.read = read
         self.expand = expand

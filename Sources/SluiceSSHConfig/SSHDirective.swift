@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// What one line says, read without knowing which lines count.
 enum SSHDirective: Sendable {
     /// The first of these counts.

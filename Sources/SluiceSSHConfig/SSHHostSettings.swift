@@ -1,13 +1,5 @@
 package import SluiceModel
 
-/// Which addresses to connect to.
-package enum SSHAddressFamily: String, Sendable, Hashable, Codable { case any, inet, inet6 }
-
-/// What to do about a host key that is not known.
-package enum SSHHostKeyChecking: String, Sendable, Hashable, Codable {
-    case yes, acceptNew = "accept-new", ask, no
-}
-
 /// How far public keys are tried, and bound to the host.
 package enum SSHPublicKeyAuthentication: String, Sendable, Hashable, Codable {
     case yes, no, unbound, hostBound = "host-bound"
@@ -50,7 +42,7 @@ package struct SSHHostSettings: Sendable, Hashable {
     package var userKnownHostsFiles: [String]?
     /// `none` alone for no file.
     package var globalKnownHostsFiles: [String]?
-    package var strictHostKeyChecking: SSHHostKeyChecking?
+    package var strictHostKeyChecking: SSHSettings.HostKeyChecking?
     /// In lower case.
     package var hostKeyAlias: String?
     package var hashKnownHosts: Bool?
@@ -63,7 +55,7 @@ package struct SSHHostSettings: Sendable, Hashable {
     /// In seconds; 0 for none.
     package var serverAliveInterval: Int?
     package var serverAliveCountMax: Int?
-    package var addressFamily: SSHAddressFamily?
+    package var addressFamily: SSHSettings.AddressFamily?
     package var bindAddress: String?
     package var bindInterface: String?
     package var compression: Bool?
@@ -123,7 +115,8 @@ extension SSHHostSettings {
         securityKeyProvider = text(.securitykeyprovider)
         userKnownHostsFiles = list(.userknownhostsfile)
         globalKnownHostsFiles = list(.globalknownhostsfile)
-        strictHostKeyChecking = text(.stricthostkeychecking).flatMap(SSHHostKeyChecking.init)
+        strictHostKeyChecking = text(.stricthostkeychecking).flatMap(
+            SSHSettings.HostKeyChecking.init)
         hostKeyAlias = options.text(.hostkeyalias)?.map(\.asciiLowercased).text
         hashKnownHosts = flag(.hashknownhosts)
         checkHostAddress = flag(.checkhostip)
@@ -131,7 +124,7 @@ extension SSHHostSettings {
         connectionAttempts = options.number(.connectionattempts)
         serverAliveInterval = options.number(.serveraliveinterval)
         serverAliveCountMax = options.number(.serveralivecountmax)
-        addressFamily = text(.addressfamily).flatMap(SSHAddressFamily.init)
+        addressFamily = text(.addressfamily).flatMap(SSHSettings.AddressFamily.init)
         bindAddress = text(.bindaddress)
         bindInterface = text(.bindinterface)
         compression = flag(.compression)

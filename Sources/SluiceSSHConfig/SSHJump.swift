@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// One host to go through on the way, from `ProxyJump`.
 package struct SSHJumpHop: Sendable, Hashable {
     package var user: String?

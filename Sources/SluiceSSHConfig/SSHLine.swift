@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// A word of a configuration line, without its quotes.
 struct SSHWord: Sendable, Hashable {
     var bytes: [UInt8]
@@ -151,7 +153,6 @@ struct SSHDelimitedWords {
 }
 
 extension UInt8 {
-    var asciiLowercased: UInt8 { (65...90).contains(self) ? self + 32 : self }
     var isASCIIAlphanumeric: Bool {
         (48...57).contains(self) || (65...90).contains(self) || (97...122).contains(self)
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SluiceModel
 
 extension SSHConfigurationSystem {
     /// This machine.
@@ -83,7 +84,9 @@ extension SSHConfigurationSystem {
         }
     }
 
-    @Sendable private static func address(_ text: String, _ family: SSHAddressFamily) -> String? {
+    @Sendable private static func address(_ text: String, _ family: SSHSettings.AddressFamily)
+        -> String?
+    {
         var hints = unsafe addrinfo()
         unsafe hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -1,3 +1,5 @@
+import SluiceModel
+
 extension SSHEvaluation {
     enum MatchResult {
         case decided(Bool)

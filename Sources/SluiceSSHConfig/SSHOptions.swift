@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// What the lines that count have set so far: the first value of each keyword stays.
 struct SSHOptions: Sendable {
     /// A file with a key, and who named it.

@@ -88,7 +88,9 @@ extension SSHEvaluation {
     /// Names in lower case, addresses in their usual form.
     private func inUsualForm(_ name: [UInt8], isCanonicalized: Bool) -> [UInt8] {
         let text = name.text
-        let family = options.text(.addressfamily).flatMap { SSHAddressFamily(rawValue: $0.text) }
+        let family = options.text(.addressfamily).flatMap {
+            SSHSettings.AddressFamily(rawValue: $0.text)
+        }
         let address = system.numericAddress(text, family ?? .any)
         let digits = Set("0123456789.".utf8)
         let looksLikeAddress =

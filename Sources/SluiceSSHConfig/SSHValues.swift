@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// Readings of single arguments, as ssh has them.
 enum SSHValues {
     /// Seconds from `90`, `1m30s`, `2W`; nil when it is none or more than 2147483647.

@@ -42,7 +42,7 @@ enum InventoryComparison {
     /// Where Sluice refuses what Ansible lists, on purpose: parts of the messages, each with its
     /// paragraph in docs/inventory.md.
     static let strictness = [
-        "stands more than once in one mapping", "the file is named as YAML or JSON",
+        "is written twice, first on line", "the file is named as YAML or JSON",
         "byte order mark", "ends in a colon", "there is no name before the =",
         "has no meaning here", "an !unsafe text with template braces",
         "an unsafe text with template braces", "ansible_group_priority has to be a whole number",

@@ -49,7 +49,10 @@ import Testing
             ("1:\n", "hosts.yml:1:1: the name of a group has to be a text"),
             ("all: {}\n---\nall: {}\n", "hosts.yml:2:1: expected one YAML document"),
             ("all:\n  vars:\n    a: !foo x\n", "hosts.yml:3:8: the tag '!foo' has no meaning"),
-            ("all:\n  vars:\n    a: 1\n    a: 2\n", "hosts.yml:3:5: the key 'a' stands more than"),
+            (
+                "all:\n  vars:\n    a: 1\n    a: 2\n",
+                "hosts.yml:4:5: the key 'a' is written twice, first on line 3"
+            ),
             ("all:\n  vars:\n    a: !unsafe '{{ b }}'\n", "hosts.yml:3:8: an !unsafe text"),
             ("all:\n\thosts:\n", "hosts.yml:2:1: this is not YAML"),
             ("all:\n  hosts:\n    h[a:9]:\n", "hosts.yml:3:5: the ends of '[a:9]'"),

@@ -109,9 +109,9 @@ struct PlaybookReferenceTests {
     }
 
     private func yaml(_ text: String) throws -> Value {
-        let (node, problems) = YAMLReading.read("v: " + text, file: "v")
+        let (document, problems) = YAMLReader.read("v: " + text, file: "v", tags: .playbook)
         #expect(problems == [])
-        return try #require(node?.entry("v")?.node.value)
+        return try #require(document?.entries?.first { $0.key == "v" }?.value.value)
     }
 
     @Test("The example of every row is valid and changes what is decoded", arguments: rows)

@@ -438,11 +438,12 @@ struct PlaybookResolvingTests {
             for index in 1...3 { hosts[index].needsOpenSSH = "libssh2 cannot do it" }
             hosts[2].passwords = ["-k", "ansible_password"]
             hosts[4].passwords = ["-k"]
+            for index in [0, 1, 4] { hosts[index].unread = ["/etc/known: Permission denied"] }
             let text = change.map { PlaybookFixture.text($0) } ?? PlaybookFixture.text()
             let resolved = try PlaybookFixture.resolve(
                 text, PlayInputs(hosts: hosts, release: "r1"))
             return (
-                resolved.play.hosts.map(\.target.ssh?.transport),
+                resolved.play.hosts.map(\.target.ssh.transport),
                 resolved.warnings.map(\.message)
             )
         }
@@ -454,7 +455,12 @@ struct PlaybookResolvingTests {
         for change in [nil, "transport: auto"] {
             let chosen = try resolved(change)
             #expect(chosen.transports == [nil, .openssh, .openssh, .openssh, nil])
-            #expect(chosen.warnings == [reason, unused("gw-3", "-k, ansible_password")])
+            #expect(
+                chosen.warnings == [
+                    "gw-1, gw-5: transport libssh2: whether ssh is needed was decided without "
+                        + "/etc/known: Permission denied",
+                    reason, unused("gw-3", "-k, ansible_password"),
+                ])
         }
         let own = try resolved("transport: libssh2")
         #expect(own.transports == [nil, nil, nil, nil, nil])

@@ -200,7 +200,7 @@ struct RecordedVault: Sendable, CustomTestStringConvertible {
         arguments: [
             ("group_vars/all.yml", "k: [hush\n", "group_vars/all.yml:2:1"),
             ("group_vars/all.yml", "k: !!int hush\n", "group_vars/all.yml:1:4"),
-            ("group_vars/all.yml", "hush: 1\nhush: 2\n", "group_vars/all.yml:1:1"),
+            ("group_vars/all.yml", "hush: 1\nhush: 2\n", "group_vars/all.yml:2:1"),
             ("group_vars/all.yml", "hush\n", "group_vars/all.yml:1:1"),
             ("hosts", "a hush\n", "hosts:1:3"), ("hosts", "[hush\n", "hosts:1:1"),
             ("hosts", "[web:hush]\n", "hosts:1:1"),

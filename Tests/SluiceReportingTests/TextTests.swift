@@ -162,7 +162,7 @@ struct ReportTests {
                 host.spec.target.ssh = ssh
                 return host
             }
-            plan.hosts[hosts - 1].spec.target.ssh?.typedName = nil
+            plan.hosts[hosts - 1].spec.target.ssh.typedName = nil
             let text = try PlanJSON.encode(plan)
             #expect(try PlanJSON.decode(text) == plan)
             return text

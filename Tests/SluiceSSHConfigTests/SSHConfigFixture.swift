@@ -274,7 +274,7 @@ enum SSHProgram {
     ) async throws -> [[String: [String]]?] {
         var script = "exec </dev/null\nunset SSH_CONNECTION\n"
         for (name, value) in SSHConfigCase.environment {
-            script += "export \(name)=\(quoted(value))\n"
+            script += "export \(name)=\(ShellWord.quoted(value))\n"
         }
         for (index, item) in cases.enumerated() {
             let home = "\(directory)/\(index)"
@@ -283,7 +283,8 @@ enum SSHProgram {
                 ["-G", "-F", home + "/config"]
                 + item.options.map { $0.replacingOccurrences(of: "@DIR@", with: home) }
                 + [item.host]
-            script += "HOME=\(home) timeout 20 \(path) \(words.map(quoted).joined(separator: " "))"
+            script +=
+                "HOME=\(home) timeout 20 \(path) \(words.map(ShellWord.quoted).joined(separator: " "))"
             script += " >\(home)/.out 2>\(home)/.err; echo $? >\(home)/.status\n"
         }
         try Data(script.utf8).write(to: URL(fileURLWithPath: directory + "/run"))
@@ -294,10 +295,6 @@ enum SSHProgram {
             guard status == "0\n" else { return nil }
             return try SSHConfigCase.keys(of: text(home + "/.out"), directory: home)
         }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 
     private static func text(_ path: String) throws -> String {

@@ -1,3 +1,5 @@
+import SluiceModel
+
 @testable import SluiceSSHConfig
 
 /// Reads any bytes as a configuration, for a fuzzer: no input may crash the reader, hold it up, or

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SluiceModel
 import Testing
 
 @testable import SluiceSSH
@@ -422,7 +423,7 @@ extension LiveTests {
             let witness =
                 "\(kind[0].uppercased())-CERT \(try await fingerprint(path + ".pub")) ID test-certificate"
             func attempt(_ endpoint: SSHEndpoint, names source: String) async throws {
-                let (chosen, reason) = await endpoint.chosen()
+                let (chosen, reason) = try await endpoint.chosen()
                 if kind[0] == "ecdsa" {
                     #expect(reason == nil)
                 } else {
@@ -479,13 +480,13 @@ extension LiveTests {
             let server = try await SSHServer(trustsAuthority: true)
             let path = try await certified(["rsa"], by: server)
             let endpoint = server.endpoint(keyFiles: [path])
-            #expect(await endpoint.chosen().reason != nil)
+            #expect(try await endpoint.chosen().reason != nil)
             var other = endpoint
             other.publicKeyAuthentication = false
-            #expect(await other.chosen().reason == nil)
+            #expect(try await other.chosen().reason == nil)
             other = endpoint
             other.preferredAuthentications = ["password"]
-            #expect(await other.chosen().reason == nil)
+            #expect(try await other.chosen().reason == nil)
             // One that was named stands in for those beside the keys, here without its key.
             other = endpoint
             try await SSHServer.key("rsa", at: server.directory + "/lost")
@@ -495,20 +496,20 @@ extension LiveTests {
             ])
             try FileManager.default.removeItem(atPath: server.directory + "/lost")
             other.certificateFiles = [server.directory + "/lost-cert.pub"]
-            #expect(await other.chosen().reason == nil)
+            #expect(try await other.chosen().reason == nil)
             // The agent's keys that are not to be offered.
             let agent = try await Agent(in: server.directory)
             try await agent.add(path)
             other = server.endpoint(agent: agent.socket)
-            #expect(await other.chosen().reason?.hasPrefix("ssh-agent test-rsa is") == true)
+            #expect(try await other.chosen().reason?.hasPrefix("ssh-agent test-rsa is") == true)
             other.identitiesOnly = true
-            #expect(await other.chosen().reason == nil)
+            #expect(try await other.chosen().reason == nil)
             // One that has expired.
             try await tool([
                 "ssh-keygen", "-q", "-s", server.directory + "/authority", "-I", "old", "-n", "u",
                 "-V", "20200101:20210101", path + ".pub",
             ])
-            #expect(await endpoint.chosen().reason == nil)
+            #expect(try await endpoint.chosen().reason == nil)
             let failed = try await failure(endpoint)
             #expect(failed.code == .authRefused, "\(failed)")
             #expect(failed.message.contains("has expired at 202"), "\(failed)")
@@ -521,7 +522,7 @@ extension LiveTests {
             try await tool([
                 "ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "sesame", "-f", path,
             ])
-            let (chosen, reason) = await server.endpoint(keyFiles: [path]).chosen()
+            let (chosen, reason) = try await server.endpoint(keyFiles: [path]).chosen()
             #expect(reason?.contains("load the key into ssh-agent") == true, "\(reason ?? "")")
             let failed = try await failure(chosen)
             #expect(failed.code == .authRefused, "\(failed)")
@@ -549,14 +550,14 @@ extension LiveTests {
             let path = try await certified([kind], by: server)
             var endpoint = server.endpoint(keyFiles: [path])
             endpoint.jumps = [jump.endpoint()]
-            let (chosen, reason) = await endpoint.chosen()
+            let (chosen, reason) = try await endpoint.chosen()
             #expect((reason == nil) == (kind == "ecdsa"))
             for _ in 0..<3 { try await attempt(chosen) }
             #expect(count("\(kind.uppercased())-CERT", in: server) == 3)
 
             var behind = jump.endpoint()
             behind.jumps = [server.endpoint(keyFiles: [path])]
-            let (through, cause) = await behind.chosen()
+            let (through, cause) = try await behind.chosen()
             #expect((cause == nil) == (kind == "ecdsa"))
             if kind != "ecdsa" {
                 #expect(cause?.hasPrefix("jump host \(behind.jumps[0].login): \(path)-") == true)
@@ -572,7 +573,7 @@ extension LiveTests {
         func aCertificateForSomebodyElse(_ kind: String) async throws {
             let server = try await SSHServer(trustsAuthority: true)
             let path = try await certified([kind], by: server, principal: "somebody")
-            let chosen = await server.endpoint(keyFiles: [path]).chosen()
+            let chosen = try await server.endpoint(keyFiles: [path]).chosen()
             #expect((chosen.reason == nil) == (kind == "ecdsa"))
             let failed = try await failure(chosen.endpoint)
             #expect(failed.code == .authRefused, "\(failed)")

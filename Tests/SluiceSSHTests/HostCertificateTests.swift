@@ -1,4 +1,5 @@
 import Foundation
+import SluiceModel
 import Testing
 
 @testable import SluiceSSH
@@ -52,7 +53,7 @@ extension LiveTests {
 
         /// By the way that a run takes to a host that is known by an authority.
         private func attempt(_ endpoint: SSHEndpoint, _ options: String...) async throws {
-            let reason = try #require(await LibSSH2Limits().reason(for: endpoint))
+            let reason = try #require(try await LibSSH2Limits().finding(for: endpoint).reason)
             #expect(reason.contains("has a @cert-authority for it"), "\(reason)")
             var chosen = endpoint.throughOpenSSH()
             chosen.sshArguments = options.flatMap { ["-o", $0] } + chosen.sshArguments
@@ -122,10 +123,10 @@ extension LiveTests {
             try await attempt(endpoint, certificates, "CASignatureAlgorithms=ssh-ed25519")
             // What the configuration leaves of libssh2's names.
             endpoint.knownHostsFiles = [server.knownHosts]
-            #expect(await endpoint.chosen().reason == nil)
+            #expect(try await endpoint.chosen().reason == nil)
             endpoint.algorithms.hostKeys = []
             #expect(
-                await endpoint.chosen().reason
+                try await endpoint.chosen().reason
                     == "HostKeyAlgorithms allows nothing that libssh2 can do")
         }
 
@@ -167,7 +168,7 @@ extension LiveTests {
                     : known(server, line)
                 var endpoint = server.endpoint(knownHosts: file)
                 endpoint.hostKeyChecking = checking
-                #expect(await endpoint.chosen().reason == nil)
+                #expect(try await endpoint.chosen().reason == nil)
                 let error = try await sshError { try await logIn(endpoint) }
                 #expect(error.code == .hostKeyChanged, "\(checking): \(error)")
                 #expect(error.message.contains("\(file):1"), "\(error)")
@@ -223,7 +224,7 @@ extension LiveTests {
             let own = try String(contentsOfFile: server.knownHosts, encoding: .utf8)
             let both = try known(server, "@cert-authority * \(try authority.line)", own)
             endpoint = server.endpoint(knownHosts: both)
-            #expect(await endpoint.chosen().reason == nil)
+            #expect(try await endpoint.chosen().reason == nil)
             try await logIn(endpoint)
             try await logIn(endpoint.throughOpenSSH())
             // As `ssh` does, it takes the plain key of a host that has no other key.
@@ -262,7 +263,7 @@ extension LiveTests {
                     let file = try known(server, lines.joined(separator: "\n"))
                     var endpoint = server.endpoint(knownHosts: file)
                     endpoint.hostKeyChecking = checking
-                    let chosen = await endpoint.chosen()
+                    let chosen = try await endpoint.chosen()
                     #expect(chosen.reason?.contains("\(file):") == true, "\(lines)")
                     let error = try await sshError { try await logIn(chosen.endpoint) }
                     #expect(error.code == .hostKeyRevoked, "\(checking), \(lines): \(error)")
@@ -271,7 +272,7 @@ extension LiveTests {
             // `no` lets a revoked key pass in `ssh`; libssh2 is used, which does not.
             var endpoint = server.endpoint(knownHosts: try known(server, own, revoked))
             endpoint.hostKeyChecking = .no
-            #expect(await endpoint.chosen().reason == nil)
+            #expect(try await endpoint.chosen().reason == nil)
             guard itself else { return }
             let error = try await sshError { try await logIn(endpoint) }
             #expect(error.code == .hostKeyRevoked, "\(error)")
@@ -288,7 +289,7 @@ extension LiveTests {
             endpoint = server.endpoint()
             endpoint.jumps = [jump.endpoint(knownHosts: file)]
             endpoint.jumps[0].name = "bastion"
-            let (chosen, reason) = await endpoint.chosen()
+            let (chosen, reason) = try await endpoint.chosen()
             #expect(
                 reason
                     == "jump host bastion: \(file):1 has a @cert-authority for it, which libssh2 "
@@ -321,7 +322,7 @@ extension LiveTests {
                     host: host, port: port, user: "u", keyFiles: [], useAgent: false,
                     knownHostsFiles: [directory + "/missing", file])
                 endpoint.globalKnownHostsFiles = []
-                return await endpoint.chosen().reason ?? "libssh2"
+                return try await endpoint.chosen().reason ?? "libssh2"
             }
             let all = "@cert-authority * \(try line("ca"))"
             #expect(try await reason(all).hasPrefix("\(directory)/known:1 has a @cert-authority"))

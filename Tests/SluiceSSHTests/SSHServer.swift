@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SluiceModel
 import SluicePrograms
 import SluiceSSH
 
@@ -199,9 +200,9 @@ extension SSHEndpoint {
     }
 
     /// As a run takes it: through `ssh` where libssh2 is known not to be enough, and why.
-    func chosen() async -> (endpoint: SSHEndpoint, reason: String?) {
-        let reason = await LibSSH2Limits().reason(for: self)
-        return (reason == nil ? self : throughOpenSSH(), reason)
+    func chosen() async throws -> (endpoint: SSHEndpoint, reason: String?) {
+        let finding = try await LibSSH2Limits().finding(for: self)
+        return (finding.reason == nil ? self : throughOpenSSH(), finding.reason)
     }
 }
 

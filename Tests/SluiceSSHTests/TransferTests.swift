@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SluiceModel
 import Synchronization
 import Testing
 
@@ -27,7 +28,7 @@ extension LiveTests {
             let sent = Mutex<[Int64]>([])
             let result = try await connection.upload(
                 file: path,
-                to: "cat > \(shellQuoted(target)) && sha256sum < \(shellQuoted(target))",
+                to: "cat > \(ShellWord.quoted(target)) && sha256sum < \(ShellWord.quoted(target))",
                 deadline: .generous
             ) { count in sent.withLock { $0.append(count) } }
             #expect(result.exit == .code(0), "\(result)")

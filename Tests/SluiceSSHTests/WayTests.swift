@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SluiceModel
 import SluiceSSH
 import Testing
 
@@ -104,7 +105,7 @@ extension LiveTests {
             #expect(
                 try await run(server.endpoint(knownHosts: file, host: "::1"), where6) == "::1\n")
             var endpoint = server.endpoint(knownHosts: file, host: "localhost")
-            endpoint.addressFamily = .ipv4
+            endpoint.addressFamily = .inet
             #expect(try await run(endpoint, where6) == "127.0.0.1\n")
             // An address that does not answer is followed by the next.
             let four = try await SSHServer()
@@ -114,7 +115,7 @@ extension LiveTests {
                         .replacingOccurrences(of: "127.0.0.1", with: "localhost"), to: "named"),
                 host: "localhost")
             #expect(try await run(other, where6) == "127.0.0.1\n")
-            other.addressFamily = .ipv6
+            other.addressFamily = .inet6
             let error = try await sshError { [other] in _ = try await run(other) }
             // Not every machine has an IPv6 address for this name.
             #expect([.connectRefused, .dns].contains(error.code))

@@ -34,10 +34,10 @@ extension UnmeasuredTests.CommandLineTests {
             // The variable's `~` is Ansible's, by HOME; an argument's is ssh's, by the user.
             let own = NSHomeDirectoryForUser(NSUserName()) ?? ""
             let known = ["known", "more"].map { own + "/.ssh/" + $0 }
-            #expect(first.knownHostsFiles == known)
+            #expect(first.ssh.knownHostsFiles == known)
             #expect(first.jumps.map(\.keyFile) == [first.keyFile])
             // A jump host goes by its own section, as with ssh.
-            #expect(first.jumps.map(\.knownHostsFiles) == [[]])
+            #expect(first.jumps.map(\.ssh.knownHostsFiles) == [nil])
             let here = FileManager.default.currentDirectoryPath
             #expect(try plan.target("gw2").keyFile == here + "/keys/gw2")
 
@@ -80,7 +80,7 @@ extension UnmeasuredTests.CommandLineTests {
             #expect(plan.warnings.count == 2, "\(plan.warnings)")
             #expect(try plan.target("gw3").become == .init(method: "su", user: "app"))
             // As ssh: all of them, but a file that `-i` names and that is not there.
-            #expect(try plan.target("gw4").ssh?.keyFiles == ["/keys/first", "/keys/third"])
+            #expect(try plan.target("gw4").ssh.keyFiles == ["/keys/first", "/keys/third"])
         }
     }
 

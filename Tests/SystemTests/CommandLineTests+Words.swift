@@ -138,7 +138,7 @@ extension UnmeasuredTests.CommandLineTests {
                 to: "hosts.ini")
             func plan() async throws -> (OfflinePlan, [String?]) {
                 let plan = try await space.plan()
-                return (plan, try ["gw1", "gw2"].map { try plan.target($0).ssh?.transport })
+                return (plan, try ["gw1", "gw2"].map { try plan.target($0).ssh.transport })
             }
             let reason =
                 "gw1: transport openssh: \(known):1 has a @cert-authority for it, which libssh2 "
@@ -157,6 +157,31 @@ extension UnmeasuredTests.CommandLineTests {
             let (own, none) = try await plan()
             #expect(none == [nil, nil])
             #expect(own.warnings.filter { $0.contains("transport") } == [])
+        }
+    }
+
+    /// Known hosts that cannot be read limit no choice, and are told where one was to be made.
+    @Test func whatCouldNotBeReadForTheChoiceIsSaidInThePlan() async throws {
+        let hosts = "[gateway]\ngw[1:2] ansible_ssh_common_args='-o UserKnownHostsFile=%s'\ngw3\n"
+        try await withWorkspace(Workspace(inventory: "gw1\n")) { space in
+            try space.write(
+                hosts.replacingOccurrences(of: "%s", with: space.directory), to: "hosts.ini")
+            let told =
+                "gw1, gw2: transport libssh2: whether ssh is needed was decided without "
+                + "\(space.directory): Is a directory"
+            let plan = try await space.plan()
+            #expect(plan.warnings.contains { $0.contains(told) }, "\(plan.warnings)")
+            try space.write(Workspace.play(more: "transport: libssh2"), to: "playbook.yml")
+            #expect(try await space.plan().warnings.filter { $0.contains("transport") } == [])
+        }
+    }
+
+    @Test func hostsThatAreReachedAlikeShareAWay() async throws {
+        let hosts = "gw1 ansible_host=10.0.0.1\ngw2 ansible_host=10.0.0.2\ngw3\n"
+        try await withWorkspace(Workspace(inventory: hosts)) { space in
+            let plan = try await space.plan()
+            #expect(plan.names == ["gw1", "gw2", "gw3"])
+            #expect(plan.ways.count == 1)
         }
     }
 }

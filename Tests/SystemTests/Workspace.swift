@@ -90,15 +90,14 @@ struct OfflinePlan: Decodable {
     }
     struct Target: Decodable {
         var name: String
-        var keyFile: String?
-        var knownHostsFiles: [String]
         var jumps: [Target]
-        var ssh: SSH?
+        var ssh: SSH
         var become: Become?
+        var keyFile: String? { ssh.keyFiles?.first }
     }
     struct Become: Decodable, Equatable { var method, user: String }
     struct SSH: Decodable {
-        var keyFiles: [String]?
+        var keyFiles, knownHostsFiles: [String]?
         var transport: String?
     }
     struct Release: Decodable {

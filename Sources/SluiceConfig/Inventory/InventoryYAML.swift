@@ -1,5 +1,4 @@
 package import SluiceModel
-import Yams
 
 /// `sluice inventory --list --yaml`: the text that `ansible-inventory` prints, which is that of
 /// PyYAML: sorted keys, 80 columns, and an anchor for what several hosts have from one place.
@@ -10,7 +9,7 @@ package struct InventoryYAML {
     private var seenGroups: Set<String> = []
     /// How often a list or mapping of one place was met.
     private var meetings: [Place: Int] = [:]
-    private var anchors: [Place: Anchor] = [:]
+    private var anchors: [Place: String] = [:]
     /// Stands before encrypted texts until their tag is put in its place; no text has it.
     private let mark: String
 
@@ -48,9 +47,9 @@ package struct InventoryYAML {
     private mutating func text(of tree: Tree) throws -> String {
         // The first walk, in the order of the document, finds what needs an anchor.
         count(tree)
-        let node = node(tree)
-        let text = try Yams.serialize(node: node, width: 80, allowUnicode: true)
-        return tagged(text)
+        let writer = try YAMLWriter(width: 80)
+        try write(tree, to: writer)
+        return tagged(try writer.finished())
     }
 
     // MARK: The tree
@@ -107,7 +106,7 @@ package struct InventoryYAML {
             if meetings[place] == 2 {
                 let digits = String(anchors.count + 1)
                 let zeros = String(repeating: "0", count: max(0, 3 - digits.count))
-                anchors[place] = Anchor(rawValue: "id" + zeros + digits)
+                anchors[place] = "id" + zeros + digits
             }
         }
     }
@@ -116,67 +115,58 @@ package struct InventoryYAML {
         entries.sorted { $0.key.precedesInPython($1.key) }
     }
 
-    // MARK: Nodes
+    // MARK: Writing
 
-    private mutating func node(_ tree: Tree) -> Node {
+    private mutating func write(_ tree: Tree, to writer: YAMLWriter) throws {
         switch tree {
-        case .value(let value): return node(value)
+        case .value(let value): try write(value, to: writer)
         case .map(let entries):
-            var pairs: [(Node, Node)] = []
-            for (key, entry) in Self.sorted(entries) { pairs.append((scalar(key), node(entry))) }
-            return mapping(pairs)
+            try writer.map(anchor: nil, isEmpty: entries.isEmpty) {
+                for (key, entry) in Self.sorted(entries) {
+                    try write(key, to: writer)
+                    try write(entry, to: writer)
+                }
+            }
         case .shared(let value, let place):
-            guard let anchor = anchors[place] else { return node(value) }
-            if meetings.removeValue(forKey: place) == nil {
-                return .alias(Node.Alias(anchor))
+            let anchor = anchors[place]
+            if let anchor, meetings.removeValue(forKey: place) == nil {
+                try writer.alias(anchor)
+            } else {
+                try write(value, anchor: anchor, to: writer)
             }
-            var node = node(value)
-            switch node {
-            case .mapping(var mapping):
-                mapping.anchor = anchor
-                node = .mapping(mapping)
-            case .sequence(var sequence):
-                sequence.anchor = anchor
-                node = .sequence(sequence)
-            case .scalar, .alias: break
-            }
-            return node
         }
     }
 
-    private func node(_ value: Value) -> Node {
+    /// - Parameter anchor: Of a list or a mapping.
+    private func write(_ value: Value, anchor: String? = nil, to writer: YAMLWriter) throws {
         switch value {
-        case .null: plain("null")
-        case .bool(let flag): plain(flag ? "true" : "false")
-        case .int(let number): plain(String(number))
-        case .double(let number): plain(Self.literal(number))
-        case .string(let text): scalar(text)
+        case .null: try writer.scalar("null", .plain)
+        case .bool(let flag): try writer.scalar(flag ? "true" : "false", .plain)
+        case .int(let number): try writer.scalar(String(number), .plain)
+        case .double(let number): try writer.scalar(Self.literal(number), .plain)
+        case .string(let text): try write(text, to: writer)
         case .list(let items):
-            .sequence(
-                Node.Sequence(items.map(node), Tag(.seq), items.isEmpty ? .flow : .block))
+            try writer.list(anchor: anchor, isEmpty: items.isEmpty) {
+                for item in items { try write(item, to: writer) }
+            }
         case .dict(let entries):
-            mapping(Self.sorted(entries).map { (scalar($0.key), node($0.value)) })
+            try writer.map(anchor: anchor, isEmpty: entries.isEmpty) {
+                for (key, entry) in Self.sorted(entries) {
+                    try write(key, to: writer)
+                    try write(entry, to: writer)
+                }
+            }
         case .vault(let sealed):
             switch sealed.content {
-            case .envelope(let text):
-                .scalar(Node.Scalar(mark + "\n" + text, Tag(.str), .literal))
-            case .opened(let value): node(value)
+            case .envelope(let text): try writer.scalar(mark + "\n" + text, .literal)
+            case .opened(let value): try write(value, anchor: anchor, to: writer)
             }
         }
-    }
-
-    private func mapping(_ pairs: [(Node, Node)]) -> Node {
-        .mapping(Node.Mapping(pairs, Tag(.map), pairs.isEmpty ? .flow : .block))
-    }
-
-    private func plain(_ text: String) -> Node {
-        .scalar(Node.Scalar(text, Tag(.str), .plain))
     }
 
     /// In quotes when it would be something else than a text without them.
-    private func scalar(_ text: String) -> Node {
-        let isText = YAMLScalar.isText(text)
-        return .scalar(Node.Scalar(text, Tag(.str), isText ? .plain : .singleQuoted))
+    private func write(_ text: String, to writer: YAMLWriter) throws {
+        try writer.scalar(text, YAMLScalar.isText(text) ? .plain : .singleQuoted)
     }
 
     private static func literal(_ number: Double) -> String {

@@ -90,7 +90,7 @@ struct YAMLInventory {
         case .scalar(.string(let text)):
             return [
                 Document.Entry(
-                    key: text, isText: true, location: part.value.location,
+                    key: text, written: text, isText: true, location: part.value.location,
                     value: Document(content: .scalar(.null), location: part.value.location))
             ]
         default:

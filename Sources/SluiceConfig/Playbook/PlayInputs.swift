@@ -10,17 +10,20 @@ package struct PlayHost: Sendable, Hashable {
     package var connection: HostTarget
     /// Why libssh2 cannot reach it, as far as that is known before a connection is made.
     package var needsOpenSSH: String?
+    /// What could not be read when that was found out, each with the error.
+    package var unread: [String]
     /// What was given for its login and `ssh` has no use for: names of variables and options.
     package var passwords: [String]
 
     package init(
         name: String, variables: [String: Value] = [:], connection: HostTarget,
-        needsOpenSSH: String? = nil, passwords: [String] = []
+        needsOpenSSH: String? = nil, unread: [String] = [], passwords: [String] = []
     ) {
         self.name = name
         self.variables = variables
         self.connection = connection
         self.needsOpenSSH = needsOpenSSH
+        self.unread = unread
         self.passwords = passwords
     }
 }

@@ -79,10 +79,7 @@ extension PlayTemplate {
     ) -> HostTarget {
         var target = host.connection
         target.become = become
-        if let transport {
-            target.ssh = target.ssh ?? SSHSettings()
-            target.ssh?.transport = transport
-        }
+        if let transport { target.ssh.transport = transport }
         return target
     }
 

@@ -4,7 +4,8 @@ import SluiceModel
 struct PlayTransport {
     /// Nil for libssh2.
     let transport: SSHSettings.Transport?
-    /// Why it is not libssh2 where the play leaves the choice open, and what does not work then.
+    /// Where the play leaves the choice open: why it is not libssh2, and what does not work then; or
+    /// what the choice of libssh2 could not take into account.
     private(set) var notes: [String] = []
 
     /// - Parameter choice: What the play says.
@@ -14,7 +15,13 @@ struct PlayTransport {
         case .openssh: transport = .openssh
         case .auto:
             transport = host.needsOpenSSH == nil ? nil : .openssh
-            if let reason = host.needsOpenSSH { notes.append("transport openssh: \(reason)") }
+            if let reason = host.needsOpenSSH {
+                notes.append("transport openssh: \(reason)")
+            } else {
+                notes += host.unread.map {
+                    "transport libssh2: whether ssh is needed was decided without \($0)"
+                }
+            }
         }
         guard transport == .openssh, !host.passwords.isEmpty else { return }
         notes.append(

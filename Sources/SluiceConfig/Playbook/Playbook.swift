@@ -43,10 +43,11 @@ package struct Playbook: Sendable {
     package static func read(
         _ text: String, file: String
     ) throws(ConfigurationError) -> Playbook {
-        var (root, problems) = YAMLReading.read(text, file: file)
+        let (document, found) = YAMLReader.read(text, file: file, tags: .playbook)
+        var problems = found
         var warnings: [ConfigurationWarning] = []
         var plays: [PlayTemplate] = []
-        for node in playNodes(root, file: file, problems: &problems) {
+        for node in playNodes(document.map { SourceNode($0) }, file: file, problems: &problems) {
             let play = PlayTemplate(node: node, directory: directory(of: file))
             let masked = NodeRendering.masked(node, problems: &problems)
             var check = SchemaCheck()

@@ -23,7 +23,7 @@ enum TemplateFilters {
     static let functions: [String: Filter] = [
         "lower": { value, _ in .string(value.text.lowercased()) },
         "upper": { value, _ in .string(value.text.uppercased()) },
-        "quote": { value, _ in .string(quoted(value == .null ? "" : value.text)) },
+        "quote": { value, _ in .string(ShellWord.pythonQuoted(value == .null ? "" : value.text)) },
         "length": { value, _ throws(TemplateFailure) in try length(value) },
         "count": { value, _ throws(TemplateFailure) in try length(value) },
         "int": { value, arguments throws(TemplateFailure) in try int(value, arguments) },
@@ -124,16 +124,6 @@ enum TemplateFilters {
             result.unicodeScalars.append(scalar)
         }
         return left > 0 ? result + new : result
-    }
-
-    /// One word for a POSIX shell, as Python's `shlex.quote` writes it.
-    private static func quoted(_ text: String) -> String {
-        let isSafe = text.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
-                || (0x61...0x7A).contains(byte) || "@%+=:,./-_".utf8.contains(byte)
-        }
-        if isSafe, !text.isEmpty { return text }
-        return "'" + text.replacing("'", with: "'\"'\"'") + "'"
     }
 
     private static func wrong(_ name: String, _ wanted: String, _ value: Value) -> TemplateFailure {

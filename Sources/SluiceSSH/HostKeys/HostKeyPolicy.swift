@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// The checking of host keys: a key that the files hold lets the login begin, and another one as far
 /// as StrictHostKeyChecking allows.
 struct HostKeyPolicy: Sendable {
@@ -29,7 +31,7 @@ struct HostKeyPolicy: Sendable {
             throw SSHError(
                 .hostKeyUnknown, host: endpoint.label, operation: "read the known hosts",
                 "\(endpoint.label): the known hosts cannot be read",
-                remedy: "make \(endpoint.knownHostsFiles.joined(separator: ", ")) readable",
+                remedy: "make \(error.file) readable",
                 cause: error)
         }
     }
@@ -59,14 +61,14 @@ struct HostKeyPolicy: Sendable {
             // ssh-keyscan knows no way but the direct one.
             var options = ["StrictHostKeyChecking=ask", "UserKnownHostsFile=\"\(file)\""]
             if let alias = endpoint.hostKeyAlias { options.append("HostKeyAlias=\(alias)") }
-            return endpoint.byHand(options.flatMap { ["-o", shellQuoted($0)] }) + " true"
+            return endpoint.byHand(options.flatMap { ["-o", ShellWord.quoted($0)] }) + " true"
         }
         var command = "ssh-keyscan"
         if endpoint.port != 22 { command += " -p \(endpoint.port)" }
         if let type { command += " -t \(type)" }
-        command += " \(shellQuoted(endpoint.host))"
+        command += " \(ShellWord.quoted(endpoint.host))"
         if let alias = endpoint.hostKeyAlias { command += " | sed 's/^[^ #]*/\(alias)/'" }
-        return command + " >> \(shellQuoted(file))"
+        return command + " >> \(ShellWord.quoted(file))"
     }
 
     /// Throws an `SSHError` with one of the `host-key-` codes unless the key is trusted or may be.
@@ -111,7 +113,7 @@ struct HostKeyPolicy: Sendable {
                 """,
                 """
                 ask the host's owner; only if the new key is right: ssh-keygen -f \
-                \(shellQuoted(entries[0].file)) -R \(shellQuoted(name)) && \(scan(type: nil))
+                \(ShellWord.quoted(entries[0].file)) -R \(ShellWord.quoted(name)) && \(scan(type: nil))
                 """ + authorityHint)
         case .revoked(let entry):
             throw failure(

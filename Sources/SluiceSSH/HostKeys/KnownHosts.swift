@@ -1,6 +1,7 @@
 // known_hosts files, as OpenSSH reads them (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
 import Crypto
 import FoundationEssentials
+import SluiceModel
 
 /// The host keys that known_hosts files hold, and the verdict on the one that a host shows.
 struct KnownHosts: Sendable {
@@ -38,15 +39,27 @@ struct KnownHosts: Sendable {
 
     init() {}
 
-    /// Missing files are empty ones; others that cannot be read throw `SystemError`.
-    init(files: [String]) throws {
-        for file in files {
-            do {
-                let bytes = try readSmallFile(file)
-                add(String(decoding: bytes, as: UTF8.self), file: file)
-            } catch let error as SystemError where error.number == 2 || error.number == 20 {
-                continue
-            }
+    /// A file that is there and cannot be read.
+    struct Unreadable: Error, CustomStringConvertible {
+        let file: String
+        let cause: any Error
+
+        var description: String { "\(file): \(cause)" }
+    }
+
+    init(files: [String]) throws(Unreadable) {
+        for file in files { try add(contentsOf: file) }
+    }
+
+    /// A missing file is an empty one.
+    mutating func add(contentsOf file: String) throws(Unreadable) {
+        do {
+            let bytes = try readSmallFile(file)
+            add(String(decoding: bytes, as: UTF8.self), file: file)
+        } catch let error as SystemError where error.number == 2 || error.number == 20 {
+            return
+        } catch {
+            throw Unreadable(file: file, cause: error)
         }
     }
 
@@ -158,38 +171,12 @@ extension KnownHosts.Entry {
             return Array(code.finalize()) == hash
         case .patterns(let patterns):
             var matched = false
-            for (negated, pattern) in patterns where wildcard(pattern, matches: name) {
+            for (negated, pattern) in patterns
+            where SSHPattern.matches(Array(name.utf8), pattern.utf8) {
                 if negated { return false }
                 matched = true
             }
             return matched
         }
     }
-}
-
-/// Whether a pattern with `*` and `?` covers the whole name.
-///
-/// Linear in both: on a mismatch only the last star is widened.
-func wildcard(_ pattern: String, matches name: String) -> Bool {
-    let pattern = Array(pattern.utf8)
-    let name = Array(name.utf8)
-    var p = 0
-    var n = 0
-    var star: (pattern: Int, name: Int)?
-    while n < name.count {
-        if p < pattern.count, pattern[p] == UInt8(ascii: "*") {
-            star = (p, n)
-            p += 1
-        } else if p < pattern.count, pattern[p] == name[n] || pattern[p] == UInt8(ascii: "?") {
-            p += 1
-            n += 1
-        } else if let last = star {
-            star = (last.pattern, last.name + 1)
-            p = last.pattern + 1
-            n = last.name + 1
-        } else {
-            return false
-        }
-    }
-    return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
 }

@@ -1,5 +1,6 @@
 import CLibSSH2
 import Glibc
+import SluiceModel
 import Synchronization
 
 /// An address to connect to, as the C library wants it.
@@ -50,8 +51,8 @@ enum Resolver {
         let family =
             switch endpoint.addressFamily {
             case .any: AF_UNSPEC
-            case .ipv4: AF_INET
-            case .ipv6: AF_INET6
+            case .inet: AF_INET
+            case .inet6: AF_INET6
             }
         // An address needs no thread.
         if case .success(let addresses) = look(up: host, port, family, flags: AI_NUMERICHOST) {

@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// What `ssh` says when it fails, which is all that it says: its exit status is 255 in every case.
 enum OpenSSHFailure {
     /// - Parameter text: the lines of its standard error, banners of the hosts among them.
@@ -69,7 +71,7 @@ enum OpenSSHFailure {
 extension SSHEndpoint {
     /// What is run by hand to see what `ssh` sees.
     var sshLine: String {
-        ([sshProgram] + sshArguments + ["-v", host, "true"]).map(shellQuoted)
+        ([sshProgram] + sshArguments + ["-v", host, "true"]).map(ShellWord.quoted)
             .joined(separator: " ")
     }
 }

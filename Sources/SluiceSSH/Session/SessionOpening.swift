@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// Opening sessions of either kind.
 enum SessionOpening {
     /// Between two tries, in milliseconds; each is up to half shorter or longer.

@@ -1,3 +1,5 @@
+import SluiceModel
+
 /// A script as it is given to a remote shell: between marks, and unable to leave its place.
 ///
 /// The script is one quoted word that a subshell evaluates. So a syntax error, `exit`, `cd`, `set`
@@ -26,11 +28,7 @@ struct ShellFrame {
     /// With `keepsInput` the script reads what follows, and the shell ends after it.
     func text(keepsInput: Bool) -> String {
         // The space keeps a script that begins with a dash from being an option of `eval`.
-        let word =
-            // By scalar: a quote with a combining accent after it is one `Character`, and no quote.
-            script.unicodeScalars.reduce(into: "' ") { text, scalar in
-                if scalar == "'" { text += "'\\''" } else { text.unicodeScalars.append(scalar) }
-            } + "'"
+        let word = "' " + ShellWord.escaped(script) + "'"
         return """
             { printf '\\n%s %s %s\\n' \(nonce)b $$ "$_sluice_start"; \
             printf '\\n%s\\n' \(nonce)b >&2; \
@@ -53,7 +51,7 @@ struct ShellFrame {
             state=$1 parent=$2 born=${20}
             [ "$state" != Z ]
         }
-        look \(shell.pid) && [ "$born" = \(shellQuoted(shell.start)) ] || exit 0
+        look \(shell.pid) && [ "$born" = \(ShellWord.quoted(shell.start)) ] || exit 0
         tree=' \(shell.pid) ' list='' found=1
         while [ "$found" = 1 ]; do
             found=0

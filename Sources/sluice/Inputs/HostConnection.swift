@@ -1,6 +1,7 @@
 import Foundation
 import SluiceConfig
 import SluiceModel
+import SluiceSSH
 
 /// How the hosts of a play are reached: the inventory's variables first, then the flags.
 extension FleetLoader {
@@ -32,14 +33,16 @@ extension FleetLoader {
             host: name, address: connection.address, arguments: words,
             variables: Self.argumentVariables(in: merged), place: place)
         var (target, warnings) = try await ssh.target(way)
-        target.ssh?.program = connection.sshProgram
+        target.ssh.program = connection.sshProgram
         // What the inventory and the play say about it comes later.
         target.become = options.connection.become ? Become() : nil
         secrets.hosts.add(connection, of: name)
+        let limits = try await ssh.limits(of: target)
         return (
             PlayHost(
                 name: name, variables: variables, connection: target,
-                needsOpenSSH: await ssh.reasonForOpenSSH(target), passwords: passwords(connection)),
+                needsOpenSSH: limits.reason, unread: limits.unread,
+                passwords: passwords(connection)),
             reading.warnings + warnings
         )
     }

@@ -89,9 +89,9 @@ final class SSHWays: Sendable {
         return (target, warnings)
     }
 
-    /// Why libssh2 cannot reach the host, as far as files and ssh-agent tell.
-    func reasonForOpenSSH(_ target: HostTarget) async -> String? {
-        await limits.reason(for: SSHEndpoint(target))
+    /// Whether libssh2 can reach the host, as far as files and ssh-agent tell.
+    func limits(of target: HostTarget) async throws -> LibSSH2Limits.Finding {
+        try await limits.finding(for: SSHEndpoint(target))
     }
 
     /// `-F FILE`, which `ssh` hands on to the jump hosts; nothing else of its command line.
@@ -116,17 +116,10 @@ final class SSHWays: Sendable {
             user: settings.user ?? client.user)
         var target = HostTarget(
             name: name, address: settings.hostName, port: port, user: settings.user)
-        target.connectTimeout = settings.connectTimeout.map { .seconds($0) } ?? .seconds(10)
-        target.identitiesOnly = settings.identitiesOnly ?? false
-        // An empty list would mean the usual files.
-        target.knownHostsFiles =
-            paths.userKnownHostsFiles.map { $0.isEmpty ? ["/dev/null"] : $0 } ?? []
-        var ssh = SSHSettings(settings, paths)
-        ssh.typedName = typed
-        ssh.arguments = arguments
-        if ssh.keyFiles == nil { ssh.keyFiles = host?.ssh?.keyFiles }
-        target.keyFile = ssh.keyFiles?.first
-        target.ssh = ssh
+        target.ssh = SSHSettings(settings, paths)
+        target.ssh.typedName = typed
+        target.ssh.arguments = arguments
+        if target.ssh.keyFiles == nil { target.ssh.keyFiles = host?.ssh.keyFiles }
         guard case .jump(let hops) = settings.proxy else { return (target, warnings) }
         guard depth < Self.deepest else {
             throw ConfigurationError(
@@ -151,49 +144,5 @@ final class SSHWays: Sendable {
             target.jumps.append(direct)
         }
         return (target, warnings)
-    }
-}
-
-extension SSHSettings {
-    fileprivate init(_ settings: SSHHostSettings, _ paths: SSHConnectionPaths) {
-        self.init()
-        keyFiles = paths.identityFiles
-        certificateFiles = paths.certificateFiles.isEmpty ? nil : paths.certificateFiles
-        agent = settings.identityAgent == nil ? nil : paths.agentSocket ?? "none"
-        globalKnownHostsFiles = paths.globalKnownHostsFiles
-        hostKeyAlias = settings.hostKeyAlias
-        hostKeyChecking = settings.strictHostKeyChecking?.rawValue
-        hashesKnownHosts = settings.hashKnownHosts
-        proxyCommand = paths.proxyCommand
-        if let family = settings.addressFamily, family != .any { addressFamily = family.rawValue }
-        bindAddress = settings.bindAddress
-        connectionAttempts = settings.connectionAttempts
-        if let seconds = settings.serverAliveInterval, seconds > 0 {
-            aliveInterval = .seconds(seconds)
-        }
-        aliveCount = settings.serverAliveCountMax
-        compresses = settings.compression
-        keyExchanges = settings.keyExchanges?.text
-        hostKeyAlgorithms = settings.hostKeyAlgorithms?.text
-        ciphers = settings.ciphers?.text
-        macs = settings.macs?.text
-        publicKeyAuthentication = settings.publicKeyAuthentication.map { $0 != .no }
-        passwordAuthentication = settings.passwordAuthentication
-        keyboardInteractiveAuthentication = settings.keyboardInteractiveAuthentication
-        preferredAuthentications = settings.preferredAuthentications
-    }
-}
-
-extension AlgorithmList {
-    /// As the configuration writes it.
-    fileprivate var text: String {
-        let sign =
-            switch change {
-            case .exact: ""
-            case .append: "+"
-            case .remove: "-"
-            case .prepend: "^"
-            }
-        return sign + names.joined(separator: ",")
     }
 }

@@ -45,7 +45,7 @@ final class SSHHosts: HostChanging {
 
     /// The inventory's, if any. The ssh program has no use for one, which is said once.
     private func password(for target: HostTarget) throws(SSHError) -> Secret? {
-        guard target.ssh?.transport == .openssh else {
+        guard target.ssh.transport == .openssh else {
             return try opened(target) { try $0.password(of: target.name) }
         }
         if let secrets, secrets.desk.password != nil || secrets.hosts.hasPassword(of: target.name),
@@ -65,7 +65,7 @@ final class SSHHosts: HostChanging {
             let connection = SSHConnection(
                 SSHEndpoint(target), interaction: interaction(for: target),
                 secrets: secrets?.desk, password: try password(for: target),
-                passphrase: target.ssh?.transport == .openssh
+                passphrase: target.ssh.transport == .openssh
                     ? nil : try opened(target) { try $0.keyPassphrase(of: target.name) })
             connections[target] = connection
             return connection

@@ -121,7 +121,7 @@ def inventories():
     for line in VALUES:
         name = line.split(":")[0].strip('"')
         yield f"value {name}", {"hosts.yml": f"all:\n  hosts:\n    a:\n      {line}\n      z: [{{k: 1}}]\n"}
-    # A text that starts with this mark is read without it: a difference of its own.
+    # A text that starts with a byte order mark has a case of its own.
     values = [line for line in VALUES if not line.startswith("bom:")]
     everything = "".join("      " + line + "\n" for line in values)
     yield "all values", {"hosts.yml": "all:\n  hosts:\n    a:\n" + everything}

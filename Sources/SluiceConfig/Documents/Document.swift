@@ -1,6 +1,8 @@
 package import SluiceModel
 
 /// A YAML or JSON document with the place of every part, before anyone has given it a meaning.
+///
+/// Inventories, files of variables, settings and playbooks are all read into it.
 package struct Document: Sendable {
     package enum Content: Sendable {
         case scalar(Value)
@@ -9,8 +11,26 @@ package struct Document: Sendable {
         case map([Entry])
     }
 
+    package enum Style: Sendable, Hashable {
+        case plain, singleQuoted, doubleQuoted, literal, folded
+        /// Of a list or a mapping: by indentation, or in brackets.
+        case block, flow
+    }
+
+    /// How YAML has it.
+    package struct Form: Sendable, Hashable {
+        /// Of a scalar, without quotes: `1.10` stays `1.10`. Empty for a list or a mapping.
+        package var text: String
+        package var style: Style
+        /// As it is written, such as `!vault` or `!!int`; nil where there is none.
+        package var tag: String?
+    }
+
     package struct Entry: Sendable {
+        /// By its value, as JSON would have it: `yes` is `true`.
         package var key: String
+        /// As it is written, without quotes.
+        package var written: String
         /// Whether the key was written as a text, rather than as a number, a truth value or null.
         package var isText: Bool
         package var location: SourceLocation
@@ -19,6 +39,8 @@ package struct Document: Sendable {
 
     package var content: Content
     package var location: SourceLocation
+    /// Nil for what is JSON.
+    package var form: Form?
 
     package var value: Value {
         switch content {

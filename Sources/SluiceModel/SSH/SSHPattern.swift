@@ -1,7 +1,11 @@
-/// The patterns of ssh: `*` and `?`, and lists of them with negations.
-enum SSHPattern {
+/// The patterns of ssh, in its configuration and in known hosts: `*` and `?`, and lists of them with
+/// negations.
+///
+/// They match bytes. The patterns of an inventory are others: Python's, which match characters and
+/// have sets in brackets (``HostPattern``).
+package enum SSHPattern {
     /// Linear in memory, and never worse than quadratic in time, whatever the pattern.
-    static func matches(_ text: [UInt8], _ pattern: some Collection<UInt8>) -> Bool {
+    package static func matches(_ text: [UInt8], _ pattern: some Collection<UInt8>) -> Bool {
         let pattern = Array(pattern)
         var (t, p) = (0, 0)
         // Where to go on when what follows the last star does not fit.
@@ -25,10 +29,10 @@ enum SSHPattern {
         return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
     }
 
-    enum ListResult { case matched, unmatched, negated }
+    package enum ListResult { case matched, unmatched, negated }
 
     /// Matches a comma-separated list: a negated pattern that fits decides at once.
-    static func list(
+    package static func list(
         _ text: [UInt8], _ patterns: [UInt8], lowercased: Bool = false
     ) -> ListResult {
         var result = ListResult.unmatched
@@ -50,7 +54,11 @@ enum SSHPattern {
     }
 
     /// Whether a host name is on the list; the case of neither matters.
-    static func host(_ name: [UInt8], isOn patterns: [UInt8]) -> Bool {
+    package static func host(_ name: [UInt8], isOn patterns: [UInt8]) -> Bool {
         list(name.map(\.asciiLowercased), patterns, lowercased: true) == .matched
     }
+}
+
+extension UInt8 {
+    package var asciiLowercased: UInt8 { (65...90).contains(self) ? self + 32 : self }
 }

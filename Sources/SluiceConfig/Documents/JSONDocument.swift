@@ -49,7 +49,9 @@ private struct JSONReader {
     }
 
     mutating func value(depth: Int) throws(Failure) -> Document {
-        guard depth < 200 else { throw Failure(message: "it is nested more than 200 deep") }
+        guard depth < Document.deepest else {
+            throw Failure(message: "it is nested more than \(Document.deepest) deep")
+        }
         skipSpace()
         let place = location
         switch next {
@@ -90,7 +92,8 @@ private struct JSONReader {
             guard next == ":" else { throw Failure(message: "expected a colon after the key") }
             index += 1
             let entry = Document.Entry(
-                key: key, isText: true, location: place, value: try value(depth: depth + 1))
+                key: key, written: key, isText: true, location: place,
+                value: try value(depth: depth + 1))
             if let position = positions[key] {
                 entries[position] = entry
             } else {
