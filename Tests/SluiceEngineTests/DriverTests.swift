@@ -103,10 +103,11 @@ import Testing
 
         func drive(
             controls: AsyncStream<Rollout.Input.Kind> = AsyncStream { $0.finish() },
-            lease: (any LeaseKeeping)? = nil
+            lease: (any LeaseKeeping)? = nil, clock: (any RolloutClock)? = nil
         ) async throws -> Rollout {
             try await Driver(
-                hosts: self, prober: self, hooks: self, store: self, clock: self, lease: lease,
+                hosts: self, prober: self, hooks: self, store: self, clock: clock ?? self,
+                lease: lease,
                 publish: { [self] in note(.published($0)) }
             ).run(Rollout(plan: plan, id: "r", actor: "a"), controls: controls)
         }
@@ -190,11 +191,47 @@ import Testing
         .start: .start, .prune: .prune,
     ]
 
+    /// The clock of the ports is ahead as soon as somebody sleeps, which is too soon for the answers
+    /// of other hosts: no other host is required.
+    private static func plan(_ count: Int, _ change: (inout Play) -> Void = { _ in }) throws -> Plan
+    {
+        try Sample.plan(
+            count,
+            play: {
+                $0.minAvailable = .count(0)
+                change(&$0)
+            })
+    }
+
+    /// With the machine's clock, and waits of a moment: the other host is asked by the watch.
+    @Test func theWatchAsksTheOthers() async throws {
+        let plan = try Sample.plan(
+            2,
+            spec: {
+                $0.drain.wait = .fixed(.milliseconds(20))
+                $0.readmit = .fixed(.milliseconds(20))
+            })
+        let ports = Ports(plan)
+        let clock = SystemClock(origin: Timestamp(milliseconds: 1_000_000))
+        let rollout = try await ports.drive(clock: clock)
+        #expect(rollout.state.stage == .finished(.succeeded))
+        let admissions = ports.entries.compactMap { entry -> String? in
+            guard case .published(let event) = entry, case .stepFinished(let value) = event.kind,
+                value.step == .admit
+            else { return nil }
+            return value.detail
+        }
+        #expect(
+            admissions == [
+                "1 other host in service, 1 required", "1 other host in service, 1 required",
+            ])
+    }
+
     /// Rule S4, on what really happened: the intent is stored before the first byte of a step, the
     /// outcome before the next; and what is published is durable.
     @Test func intentsAndOutcomesAreStoredFirst() async throws {
         let hook = Hook(name: "before", place: .controller, command: "true")
-        let plan = try Sample.plan(2, play: { $0.beforeRollout = [hook] })
+        let plan = try Self.plan(2) { $0.beforeRollout = [hook] }
         let ports = Ports(plan)
         let rollout = try await ports.drive()
         #expect(rollout.state.stage == .finished(.succeeded))
@@ -238,7 +275,7 @@ import Testing
     }
 
     @Test func aStoreThatFailsStopsEverythingAndTheHostsThatAreOutAreNamed() async throws {
-        let plan = try Sample.plan(2)
+        let plan = try Self.plan(2)
         let whole = Ports(plan)
         _ = try await whole.drive()
         let appends = whole.entries.filter { if case .stored = $0 { true } else { false } }.count
@@ -248,13 +285,7 @@ import Testing
             let ports = Ports(plan, refuses: refused)
             do {
                 _ = try await ports.drive()
-                // How often it waits to be admitted, and says so, depends on the machine.
-                let wasRefused = ports.entries.contains {
-                    if case .refused = $0 { true } else { false }
-                }
-                #expect(!wasRefused, "append \(refused) failed, and the rollout went on")
-                #expect(refused > 20)
-                break
+                Issue.record("append \(refused) failed, and the rollout went on")
             } catch let error as Driver.JournalLost {
                 var folded = Rollout(plan: plan, id: "r", actor: "a")
                 var wasRefused = false
@@ -280,7 +311,7 @@ import Testing
     }
 
     @Test func theThirdInterruptLeavesAtOnceAndEndsWhatIsUnderWay() async throws {
-        let plan = try Sample.plan(2)
+        let plan = try Self.plan(2)
         let (controls, signals) = AsyncStream.makeStream(of: Rollout.Input.Kind.self)
         let ended = Mutex(false)
         let ports = Ports(plan) { command in
@@ -312,7 +343,7 @@ import Testing
     }
 
     @Test func theSecondInterruptCancelsAnUploadAndTheHostComesBack() async throws {
-        let plan = try Sample.plan(2)
+        let plan = try Self.plan(2)
         let (controls, signals) = AsyncStream.makeStream(of: Rollout.Input.Kind.self)
         let uploads = Mutex(0)
         let ports = Ports(plan) { command in
