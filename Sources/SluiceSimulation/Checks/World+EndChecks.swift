@@ -5,7 +5,10 @@ import SluiceModel
 extension World {
     /// S6: whoever is out because of the rollout is owed its readmission in the journal.
     func checkObligations() {
-        for host in outByRollout.sorted() where !hosts[host].condition.isPassing {
+        guard !suspects.isEmpty else { return }
+        let changed = suspects.sorted()
+        suspects = []
+        for host in changed where hosts[host].isOutByRollout && !hosts[host].condition.isPassing {
             guard let state = shadow.state.hosts[names[host]], !state.owesReadmission,
                 state.result != .needsAttention,
                 hosts[host].lastFault.map({ $0 < hosts[host].outSince }) ?? true

@@ -234,6 +234,7 @@ extension World {
     /// After the event was folded in.
     func checkRecord(_ event: Event) {
         noteResults(event)
+        if let host = event.host.flatMap({ places[$0] }) { suspects.insert(host) }
         if case .stepFinished(let value) = event.kind, value.step == .admit,
             let host = places[value.host]
         {

@@ -134,6 +134,9 @@ package struct BalancerModel: Sendable {
         }
     }
 
+    /// When the probe in flight ends, or the next one begins.
+    var nextEvent: Int { inFlight?.end ?? nextProbe + 1 }
+
     // MARK: In one go
 
     /// When a server is marked down and up again whose `/ping` fails from one moment to another.

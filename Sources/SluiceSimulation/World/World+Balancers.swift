@@ -10,14 +10,41 @@ extension World {
 
     /// Brings every balancer's view to the present moment.
     func advanceBalancers() {
+        guard now >= nextChange else { return }
         var marks: [Mark] = []
-        let unsettled = unsettled.sorted()
-        for host in unsettled where !isSteady(host) { advance(host, &marks) }
+        let due = unsettled.filter { now >= quietUntil[$0] }.sorted()
+        for host in due where !isSteady(host) { advance(host, &marks) }
         apply(&marks)
-        for host in unsettled {
+        for host in due {
             noticeWindow(host)
-            if isSettled(host) { self.unsettled.remove(host) }
+            if isSettled(host) { unsettled.remove(host) }
+            quietUntil[host] = nextChange(of: host)
         }
+        nextChange = unsettled.lazy.map { self.quietUntil[$0] }.min() ?? .max
+    }
+
+    /// Until when time alone changes nothing about the host.
+    private func nextChange(of host: Int) -> Int {
+        var next = hosts[host].balancers.map(\.nextEvent).min() ?? .max
+        if !hosts[host].hasPassedWindow, let since = hosts[host].passingSince {
+            next = min(next, since + readmission[host])
+        }
+        return max(next, now + 1)
+    }
+
+    /// Something has happened to the host: what is known of it has to be looked at again.
+    private func disturb(_ host: Int) {
+        unsettled.insert(host)
+        suspects.insert(host)
+        quietUntil[host] = 0
+        nextChange = 0
+    }
+
+    /// Brings every view to the present moment, also where nothing is due.
+    func settleBalancers() {
+        for host in unsettled { quietUntil[host] = 0 }
+        nextChange = 0
+        advanceBalancers()
     }
 
     /// Whether nothing changes about the host by time alone.
@@ -133,7 +160,7 @@ extension World {
 
     /// Call after whatever may have changed what a host answers.
     func refresh(_ index: Int) {
-        unsettled.insert(index)
+        disturb(index)
         let condition = hosts[index].presentCondition
         guard condition != hosts[index].condition else { return }
         var marks: [Mark] = []
@@ -167,10 +194,8 @@ extension World {
     }
 
     private func noteWindow(_ index: Int) {
-        guard let since = hosts[index].passingSince, let plan = plan.host(names[index]) else {
-            return
-        }
-        if now - since >= plan.windows.readmission.total.milliseconds {
+        guard let since = hosts[index].passingSince else { return }
+        if now - since >= readmission[index] {
             hosts[index].hasPassedWindow = true
         }
     }
@@ -188,6 +213,6 @@ extension World {
         hosts[index].isOutByRollout = true
         hosts[index].hasPassedWindow = false
         outByRollout.insert(index)
-        unsettled.insert(index)
+        disturb(index)
     }
 }

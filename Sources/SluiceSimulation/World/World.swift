@@ -78,6 +78,13 @@ final class World {
     let answerLifetime: Int
     /// Hosts about which time alone may change something: a balancer's view, or a window.
     var unsettled: Set<Int>
+    /// Until when time alone changes nothing about each host, and about any of the unsettled.
+    var quietUntil: [Int]
+    var nextChange = 0
+    /// The readmission window of each host, in milliseconds; that of a peer never passes.
+    let readmission: [Int]
+    /// Hosts of which something has changed since the obligations were checked last.
+    var suspects: Set<Int> = []
     /// Hosts that don't pass, and those that the rollout has out.
     var notPassing: Set<Int>
     var outByRollout: Set<Int> = []
@@ -116,6 +123,10 @@ final class World {
             }
         answerLifetime = max(1_000, shortest.min() ?? 0) + 100
         unsettled = Set(hosts.indices)
+        quietUntil = hosts.map { _ in 0 }
+        readmission = hosts.map {
+            plan.host($0.name)?.windows.readmission.total.milliseconds ?? .max / 2
+        }
         notPassing = Set(hosts.indices.filter { !hosts[$0].condition.isPassing })
     }
 
@@ -139,7 +150,7 @@ final class World {
             }
             if outcome.breaches.count >= 20 { break }
         }
-        advanceBalancers()
+        settleBalancers()
         checkEnd()
         return conclude()
     }
