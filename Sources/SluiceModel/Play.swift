@@ -211,41 +211,6 @@ package enum FailureAction: String, Sendable, Hashable, Codable, CaseIterable {
     case halt
 }
 
-/// The program that is rolled, and how it is started and stopped.
-package struct ServiceSpec: Sendable, Hashable, Codable {
-    package enum ServiceControl: String, Sendable, Hashable, Codable, CaseIterable {
-        /// A pidfile says who runs; a command starts, signals stop.
-        case pidfile
-        /// Commands start and stop; the pidfile or the listening port says who runs.
-        case script
-        case systemd
-    }
-
-    package var name: String
-    /// The address that it listens on, where other services share the port; any if `nil`.
-    package var address: String? = nil
-    package var port: Int
-    package var control: ServiceControl
-    package var pidfile: String? = nil
-    package var unit: String? = nil
-    package var start: String? = nil
-    package var stop: String? = nil
-
-    package init(
-        name: String, address: String? = nil, port: Int, control: ServiceControl,
-        pidfile: String? = nil, unit: String? = nil, start: String? = nil, stop: String? = nil
-    ) {
-        self.name = name
-        self.address = address
-        self.port = port
-        self.control = control
-        self.pidfile = pidfile
-        self.unit = unit
-        self.start = start
-        self.stop = stop
-    }
-}
-
 /// What is rolled out, and where it goes.
 package struct ArtifactSpec: Sendable, Hashable, Codable {
     package enum Push: String, Sendable, Hashable, Codable, CaseIterable {

@@ -59,33 +59,17 @@ struct PlayChecks {
     // MARK: The service
 
     private mutating func checkService() {
-        guard let service = try? play.section("service") else { return }
-        let control: ServiceSpec.ServiceControl? = try? service.word("manager")
-        let needed: [(String, String)] =
-            switch control {
-            case .pidfile:
-                [("pidfile", "/run/app.pid"), ("start", "/srv/app/current/control.sh start")]
-            case .script:
-                [
-                    ("start", "/srv/app/current/control.sh start"),
-                    ("stop", "/srv/app/current/control.sh stop"),
-                ]
-            case .systemd, nil: []
-            }
-        for (key, example) in needed where !service.writes(key) {
+        guard let service = try? play.section("service"),
+            let control: ServiceSpec.ServiceControl = try? service.word("manager")
+        else { return }
+        let keys = ManagerKeys(control)
+        for (key, example) in keys.needed where !service.writes(key) {
             problem(
-                service, key, "the manager '\(control?.rawValue ?? "")' needs '\(key)'",
+                service, key, "the manager '\(control.rawValue)' needs '\(key)'",
                 "write it, for example \(key): \(example)")
         }
-        let unused: [String] =
-            switch control {
-            case .pidfile: ["stop", "unit"]
-            case .script: ["unit"]
-            case .systemd: ["start", "stop", "pidfile"]
-            case nil: []
-            }
-        for key in unused where service.writes(key) {
-            warn(service, key, "not used with the manager '\(control?.rawValue ?? "")'")
+        for key in keys.unused where service.writes(key) {
+            warn(service, key, "not used with the manager '\(control.rawValue)'")
         }
     }
 

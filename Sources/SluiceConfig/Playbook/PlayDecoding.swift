@@ -4,24 +4,6 @@ import SluiceModel
 extension PlaySection {
     typealias Failure = Unreadable
 
-    func service() throws(Failure) -> ServiceSpec {
-        let section = try section("service")
-        let control: ServiceSpec.ServiceControl = try section.word("manager")
-        let name = try section.text("name")
-        let unit = try section.textIfWritten("unit")
-        return ServiceSpec(
-            name: name, address: try section.textIfWritten("address").flatMap(Self.specific),
-            port: try section.integer("port"), control: control,
-            pidfile: try section.textIfWritten("pidfile"),
-            unit: unit ?? (control == .systemd ? name : nil),
-            start: try section.textIfWritten("start"), stop: try section.textIfWritten("stop"))
-    }
-
-    /// `nil` for the addresses that mean any.
-    private static func specific(_ address: String) -> String? {
-        ["0.0.0.0", "::", "*", "any"].contains(address) ? nil : address
-    }
-
     func artifact() throws(Failure) -> ArtifactSpec {
         let section = try section("artifact")
         return ArtifactSpec(

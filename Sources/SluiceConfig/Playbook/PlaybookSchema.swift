@@ -113,44 +113,6 @@ enum PlaybookSchema {
             "Commands of yours at fixed places of the rollout."),
     ]
 
-    static let service: [SchemaKey] = [
-        SchemaKey(
-            "name", .text(.identifier), .required, example: "gateway",
-            "The service's name: one rollout at a time has it. The same for all hosts."),
-        SchemaKey(
-            "address", .text(.any), .absent("any"), example: "10.0.0.7",
-            "The address that it listens on, where other programs share the port; probes from the"
-                + " controller go there too."),
-        SchemaKey(
-            "port", .integer(1...65535), .required, example: "8081",
-            "The port that it listens on."),
-        SchemaKey(
-            "manager",
-            .choice(
-                ServiceSpec.ServiceControl.allCases.map(\.rawValue),
-                refused: [
-                    "docker": Complaint(
-                        message: "'docker' is not supported yet",
-                        remedy: "use pidfile, script or systemd")
-                ]), .required, example: "script",
-            "`pidfile`: the pidfile says who runs, `start` starts, signals stop. `script`:"
-                + " `start` and `stop` are commands. `systemd`: the unit is started and stopped."),
-        SchemaKey(
-            "pidfile", .text(.absolutePath), .absent("none; `pidfile` needs it"),
-            example: "/run/gateway.pid", "Where the running process's number is written."),
-        SchemaKey(
-            "unit", .text(.identifier), .absent("the service's name"),
-            example: "gateway.service", "With `systemd`: the unit."),
-        SchemaKey(
-            "start", .text(.any), .absent("none; `pidfile` and `script` need it"),
-            example: "/srv/gateway/current/run.sh",
-            "The command that starts the service and returns."),
-        SchemaKey(
-            "stop", .text(.any), .absent("none; `script` needs it"),
-            example: "/srv/gateway/current/halt.sh",
-            "With `script`: the command that stops the service."),
-    ]
-
     static let artifact: [SchemaKey] = [
         SchemaKey(
             "source", .text(.any), .required, example: "build/gateway.tar.gz",

@@ -21,13 +21,7 @@ package struct HostShape: Sendable, Hashable {
         spec.target = HostTarget(name: "", address: "", become: host.target.become)
         spec.artifact.root = ""
         spec.artifact.source = ""
-        spec.service.name = ""
-        spec.service.address = nil
-        spec.service.port = 0
-        spec.service.unit = nil
-        spec.service.pidfile = host.service.pidfile.map { _ in "" }
-        spec.service.start = nil
-        spec.service.stop = nil
+        spec.service = host.service.shape
         self.spec = spec
         startProgram = Self.startProgram(of: host)
         hasPrevious = previous != nil
@@ -77,16 +71,11 @@ extension ScriptValues {
             .unpackedPath: quoted(artifact.releasesDirectory + "/" + stem + ".new"),
             .listeners: sockets.listeners,
             .established: sockets.established,
-            .unit: quoted(service.unit ?? service.name),
         ])
         self[.previous] = previous.map(quoted)
         self[.previousDirectory] = previous.map { quoted(artifact.directory(of: $0)) }
         self[.previousTarget] = previous.map { quoted("releases/" + $0) }
-        self[.pidfile] = service.pidfile.map(quoted)
-        self[.start] = service.start
-        self[.stop] = service.stop
-        self[.startWord] = service.start.map(PlaybookCommand.word)
-        self[.stopWord] = service.stop.map(PlaybookCommand.word)
+        self = merging(service.manager.values(of: service))
         if let timer {
             self[.timerWindow] = "\(ScriptBuilder.seconds(timer.window))"
             self[.timerPatience] = "\(ScriptBuilder.seconds(timer.window + spec.verify.within))"

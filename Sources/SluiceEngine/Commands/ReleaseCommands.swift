@@ -215,11 +215,13 @@ extension ScriptBuilder {
 
     /// Everything that the survey asks of a host, in one read-only script.
     func survey() -> CommandScript {
+        let inquiry = manager.inquiry
+        let ask: ScriptTemplate = inquiry.map { "\($0)\n" } ?? ""
         return script(
             .survey,
             """
             \(observeProcess)
-            missing=
+            \(ask)missing=
             for t in awk sed cut grep ls tr readlink stat df sha256sum tar mv ln mkdir rm cat date \
             sync\(unpackTools); do
               command -v $t >/dev/null 2>&1 || missing="$missing $t"
@@ -258,6 +260,7 @@ extension ScriptBuilder {
             "$alive" "$moved" "$btime" "$digest" "$have" "$exists" "$releases"
             printf '\\trecorded=%s\\twritable=%s\\tfree=%s\\thz=%s\\tuser=%s' \
             "$recorded" "$writable" "$free" "$hz" "$user"
+            \(inquiry == nil ? "" : "printf '\\ttold=%s' \"$(one \"$told\")\"\n")\
             printf '\\t\(Self.lockFields)\(timerFields)\\n' \(Self.lockValues)\(timerValues)
             """,
             deadline: .seconds(30), purpose: "look at the host, changing nothing")

@@ -45,15 +45,21 @@ package struct ScriptBuilder: Sendable {
     /// `one TEXT` prints it as one field of the machine-readable line.
     static let one: ScriptTemplate = "one() { printf %s \"$1\" | tr '\\t\\n' '??'; }"
 
+    /// Sets `inodes` to the sockets that listen on the service's port; `holds PID` tells whether a
+    /// process has one of them, as long as there are any.
+    static let lookForListeners: ScriptTemplate = """
+        inodes=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | \
+        awk '$4 == "0A" && $2 ~ /\(.listeners)/ { printf "%s%s", s, $10; s = "|" }')
+        holds() { ls -l /proc/$1/fd 2>/dev/null | grep -Eq "socket:\\[($inodes)\\]"; }
+        """
+
     /// Sets `pid`, `start`, `state`, `exe`, `cgt` and `owner` (does the process, or a child of
     /// its, hold the listening socket).
     var observeProcess: ScriptTemplate {
         """
         \(Self.look)
         \(Self.one)
-        inodes=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | \
-        awk '$4 == "0A" && $2 ~ /\(.listeners)/ { printf "%s%s", s, $10; s = "|" }')
-        holds() { ls -l /proc/$1/fd 2>/dev/null | grep -Eq "socket:\\[($inodes)\\]"; }
+        \(Self.lookForListeners)
         \(manager.findProcess)
         start= state= exe= cgt= owner=none
         if [ -n "$pid" ] && [ -r /proc/$pid/stat ]; then

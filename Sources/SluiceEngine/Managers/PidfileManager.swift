@@ -4,6 +4,14 @@ import SluiceModel
 struct PidfileManager: ServiceManager {
     let shape: HostSpec
 
+    func values(of service: ServiceSpec) -> ScriptValues {
+        var values = ScriptValues()
+        values[.pidfile] = service.pidfile.map(ShellWord.quoted)
+        values[.start] = service.start
+        values[.startWord] = service.start.map(PlaybookCommand.word)
+        return values
+    }
+
     var findProcess: ScriptTemplate { ProcessSearch(hasPidfile: shape.service.pidfile != nil).find }
 
     func send(_ signal: String) -> ScriptTemplate {
@@ -39,6 +47,12 @@ struct PidfileManager: ServiceManager {
     var tools: [String] { [] }
     var knowsProcessAtOnce: Bool { false }
     var stopMayLinger: Bool { false }
+
+    func processSource(of service: ServiceSpec) -> String {
+        service.pidfile.map { "the pidfile \($0)" } ?? "a look through /proc"
+    }
+
+    var processKey: String { "the pidfile, or service.pidfile" }
 }
 
 /// The service's process by its pidfile, or by who holds the listening socket.

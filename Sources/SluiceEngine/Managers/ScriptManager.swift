@@ -6,6 +6,13 @@ struct ScriptManager: ServiceManager {
 
     private var pidfile: PidfileManager { PidfileManager(shape: shape) }
 
+    func values(of service: ServiceSpec) -> ScriptValues {
+        var values = pidfile.values(of: service)
+        values[.stop] = service.stop
+        values[.stopWord] = service.stop.map(PlaybookCommand.word)
+        return values
+    }
+
     var findProcess: ScriptTemplate { pidfile.findProcess }
     func send(_ signal: String) -> ScriptTemplate { pidfile.send(signal) }
 
@@ -29,4 +36,7 @@ struct ScriptManager: ServiceManager {
     var tools: [String] { [] }
     var knowsProcessAtOnce: Bool { false }
     var stopMayLinger: Bool { true }
+
+    func processSource(of service: ServiceSpec) -> String { pidfile.processSource(of: service) }
+    var processKey: String { pidfile.processKey }
 }

@@ -5,6 +5,9 @@ import SluiceModel
 /// One file for each kind, and one switch, ``SluiceModel/ServiceSpec/manager(_:)``. Everything is text
 /// of scripts: what surrounds it (identity checks, the lock, waits) is the same for all.
 protocol ServiceManager: Sendable {
+    /// What stands in the places of its scripts, quoted.
+    func values(of service: ServiceSpec) -> ScriptValues
+
     /// Sets `pid` to the service's main process, or to nothing. It may use `inodes`, `holds` and
     /// `look` (``ScriptBuilder/observeProcess``).
     var findProcess: ScriptTemplate { get }
@@ -42,6 +45,37 @@ protocol ServiceManager: Sendable {
 
     /// Whether the stop is a command of the playbook's, which may run on after its session ended.
     var stopMayLinger: Bool { get }
+
+    // MARK: For the survey
+
+    /// Where the process's number comes from: `the unit app.service`.
+    func processSource(of service: ServiceSpec) -> String
+    /// What a person corrects where that is wrong.
+    var processKey: String { get }
+
+    /// Sets `told` to what the manager itself says of the service, or to nothing; `nil` where there is
+    /// nothing to ask.
+    var inquiry: ScriptTemplate? { get }
+
+    /// What that means for a deploy.
+    ///
+    /// - Parameter told: On one line.
+    /// - Returns: `nil` unless the service can't be rolled out as it is.
+    func objection(to told: String, about service: ServiceSpec) -> ManagerObjection?
+}
+
+extension ServiceManager {
+    var inquiry: ScriptTemplate? { nil }
+
+    func objection(to told: String, about service: ServiceSpec) -> ManagerObjection? { nil }
+}
+
+/// What a manager says that is against a deploy.
+struct ManagerObjection: Equatable {
+    /// A ``SurveyProblem``'s.
+    var code: String
+    var message: String
+    var remedy: String
 }
 
 /// What a manager's stop is.
@@ -75,10 +109,8 @@ extension ServiceSpec {
     }
 
     /// Where the process's number is looked for, for people.
-    var processSource: String {
-        switch control {
-        case .systemd: "the unit \(unit ?? name)"
-        case .pidfile, .script: pidfile.map { "the pidfile \($0)" } ?? "a look through /proc"
-        }
-    }
+    var processSource: String { manager.processSource(of: self) }
+
+    /// What says so, for people.
+    var processKey: String { manager.processKey }
 }

@@ -2,6 +2,10 @@ import SluiceModel
 
 /// A unit of systemd's.
 struct SystemdManager: ServiceManager {
+    func values(of service: ServiceSpec) -> ScriptValues {
+        ScriptValues([.unit: ShellWord.quoted(service.unit ?? service.name)])
+    }
+
     var findProcess: ScriptTemplate {
         // Not --value, which systemd has since version 230 only.
         "pid=$(systemctl show -p MainPID \(.unit) 2>/dev/null | "
@@ -32,4 +36,10 @@ struct SystemdManager: ServiceManager {
     var tools: [String] { ["systemctl"] }
     var knowsProcessAtOnce: Bool { true }
     var stopMayLinger: Bool { false }
+
+    func processSource(of service: ServiceSpec) -> String {
+        "the unit \(service.unit ?? service.name)"
+    }
+
+    var processKey: String { "service.unit" }
 }

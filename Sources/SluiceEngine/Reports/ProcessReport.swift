@@ -52,15 +52,20 @@ package struct ProcessReport: Sendable, Hashable, Codable {
     /// Whether the service's process, or a child of its, listens on its port.
     package var ownsPort: Bool { portOwner == .itself || portOwner == .child }
 
-    /// Whether the process catches a signal; numbers as on Linux x86 and arm.
+    /// Whether the process catches a signal.
     package func catches(_ signal: String) -> Bool {
+        guard let bit = Self.bit(of: signal), let bits = UInt64(caughtSignals, radix: 16) else {
+            return false
+        }
+        return bits & (1 << UInt64(bit)) != 0
+    }
+
+    /// The bit of a signal in `/proc/PID/status`, as on Linux x86 and arm.
+    static func bit(of signal: String) -> Int? {
         let numbers = [
             "HUP": 1, "INT": 2, "QUIT": 3, "USR1": 10, "USR2": 12, "ALRM": 14, "TERM": 15,
             "CONT": 18, "TTIN": 21, "TTOU": 22, "URG": 23, "WINCH": 28, "IO": 29, "PWR": 30,
         ]
-        guard let number = numbers[signal], let bits = UInt64(caughtSignals, radix: 16) else {
-            return false
-        }
-        return bits & (1 << UInt64(number - 1)) != 0
+        return numbers[signal].map { $0 - 1 }
     }
 }

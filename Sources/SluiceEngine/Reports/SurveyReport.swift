@@ -11,6 +11,8 @@ package struct SurveyReport: Sendable, Hashable {
     }
 
     package var service: ProcessReport
+    /// What the service's manager says of it, where it was asked.
+    package var managerSays: String?
     package var missingTools: [String]
     package var hasZstd: Bool
     package var currentKind: CurrentKind
@@ -39,13 +41,15 @@ package struct SurveyReport: Sendable, Hashable {
     package var timer: DeadManReport?
 
     package init(
-        service: ProcessReport, missingTools: [String] = [], hasZstd: Bool,
+        service: ProcessReport, managerSays: String? = nil, missingTools: [String] = [],
+        hasZstd: Bool,
         currentKind: CurrentKind, current: String, isAlive: Bool, movedAt: Int?, bootedAt: Int?,
         ticks: Int = 100, currentSHA256: String?, release: ReleaseReport, releases: [String],
         held: [HeldRelease] = [], isWritable: Bool, freeKiB: Int?, user: String, lock: HostLock?,
         now: Timestamp?, timer: DeadManReport? = nil
     ) {
         self.service = service
+        self.managerSays = managerSays
         self.missingTools = missingTools
         self.hasZstd = hasZstd
         self.currentKind = currentKind
@@ -74,7 +78,8 @@ package struct SurveyReport: Sendable, Hashable {
             let writable = fields.flag("writable")
         else { return nil }
         self.init(
-            service: service, missingTools: missing, hasZstd: zstd, currentKind: kind,
+            service: service, managerSays: fields.text("told"), missingTools: missing,
+            hasZstd: zstd, currentKind: kind,
             current: fields.text("current") ?? "", isAlive: alive,
             movedAt: fields.number("moved"), bootedAt: fields.number("btime"),
             ticks: fields.number("hz") ?? 100, currentSHA256: fields.word("digest"),

@@ -80,13 +80,22 @@ struct SurveyReading {
 
     private func checkProcess(_ problem: Report) {
         let port = spec.service.port
+        let manager = spec.service.manager
+        // Without its own tools a manager knows nothing, and what is missing is said.
+        guard Set(report.missingTools).isDisjoint(with: manager.tools) else { return }
+        if let told = report.managerSays,
+            let objection = manager.objection(to: told, about: spec.service)
+        {
+            problem(objection.code, objection.message, objection.remedy)
+            return
+        }
         guard let process = report.service.process else {
             let whence = spec.service.processSource
             if report.service.portOwner == .other {
                 problem(
                     "process-unknown",
                     "something listens on port \(port), but \(whence) names no live process",
-                    "find out who owns the port, and correct the pidfile or service.pidfile")
+                    "find out who owns the port, and correct \(spec.service.processKey)")
             } else {
                 problem(
                     "not-running", "the service is not running: \(whence) names no live process",
@@ -97,7 +106,7 @@ struct SurveyReading {
         if process.pid == 1 {
             problem(
                 "process-is-init", "\(process) is the host's init, whose children are all services",
-                "correct service.pidfile: it must name the service's own process")
+                "correct \(spec.service.processKey): it must name the service's own process")
             return
         }
         switch report.service.portOwner {
@@ -110,8 +119,8 @@ struct SurveyReading {
         case .other, .none:
             problem(
                 "port-not-owned",
-                "\(process) does not own port \(port): a stale pidfile, or another service",
-                "correct service.pidfile and service.port, or remove the stale pidfile")
+                "\(process), found by \(spec.service.processSource), does not own port \(port)",
+                "correct \(spec.service.processKey), or service.port")
         }
         if !report.service.catches(spec.drain.signal) {
             problem(
@@ -127,7 +136,9 @@ struct SurveyReading {
         if !missing.isEmpty {
             problem(
                 "tools-missing", "the host lacks \(missing.joined(separator: ", "))",
-                "install them; they come with a minimal Debian, RHEL or Alpine")
+                Set(missing).isDisjoint(with: spec.service.manager.tools)
+                    ? "install them; they come with a minimal Debian, RHEL or Alpine"
+                    : "install them, or put them on the PATH that a command over SSH has there")
         }
         switch report.currentKind {
         case .link where currentRelease == nil || !report.isAlive:

@@ -57,13 +57,6 @@ extension ScriptPlace {
     /// established connections.
     package static let listeners = ScriptPlace(rawValue: "listeners")
     package static let established = ScriptPlace(rawValue: "established")
-    package static let pidfile = ScriptPlace(rawValue: "pidfile")
-    package static let unit = ScriptPlace(rawValue: "unit")
-    /// The playbook's commands, to the letter, and as one command of a list on one line.
-    package static let start = ScriptPlace(rawValue: "start")
-    package static let stop = ScriptPlace(rawValue: "stop")
-    package static let startWord = ScriptPlace(rawValue: "start_word")
-    package static let stopWord = ScriptPlace(rawValue: "stop_word")
     /// Seconds of the dead-man timer: until the process may be stopped, and until a process that
     /// came after it counts as one that does not serve.
     package static let timerWindow = ScriptPlace(rawValue: "timer_window")

@@ -138,15 +138,22 @@ extension World {
     private func startService(_ flight: Flight, _ index: Int) -> CommandOutcome {
         let host = flight.host
         if hosts[host].processes.contains(where: { !$0.isEnding }) {
-            // The unit is active; a control script says so and fails.
-            return hosts[host].spec.service.control == .systemd
-                ? .succeeded(.done) : .failed(status: 1, message: "already running")
+            switch hosts[host].manager.secondStart {
+            case .succeeds: return .succeeded(.done)
+            case .fails: return .failed(status: 1, message: "already running")
+            case .replacesUnlessListening:
+                guard hosts[host].listener == nil else { return .succeeded(.done) }
+                for process in hosts[host].processes where !process.isEnding {
+                    hosts[host].end(process.pid)
+                }
+            }
         }
         let fate = drawFate(hosts[host].current, host)
         launch(host, fate, isOfRollout: true)
-        // A start command ends when the port is open; systemd knows the process before.
-        if hosts[host].spec.service.control != .systemd {
-            flights[index].tail += fate.listensAfter
+        switch hosts[host].manager.startEnd {
+        case .atOnce: break
+        case .withPort: flights[index].tail += fate.listensAfter
+        case .after(let time): flights[index].tail += time
         }
         return .succeeded(.done)
     }

@@ -39,6 +39,7 @@ extension ModelHost {
     ) {
         self.name = name
         self.spec = spec
+        manager = spec.service.model
         self.offStatus = offStatus
         self.writesPidfileEarly = writesPidfileEarly
         self.boot = boot

@@ -26,6 +26,7 @@ struct ModelHost: Sendable {
 
     let name: String
     let spec: HostSpec
+    let manager: ModelManager
     /// How long `/ping` takes, in milliseconds.
     var answerTime = 1
     /// What `/ping` answers after the signal.
@@ -110,12 +111,10 @@ struct ModelHost: Sendable {
 
     /// The process that the pidfile, the unit or the port names.
     var serviceProcess: ModelProcess? {
-        switch spec.service.control {
-        case .systemd:
-            return processes.first { !$0.isEnding } ?? processes.first
-        case .pidfile, .script:
-            guard spec.service.pidfile != nil else { return listener }
-            return processes.first { $0.pid == pidfile }
+        switch manager.finding {
+        case .itself: processes.first { !$0.isEnding } ?? processes.first
+        case .pidfile: processes.first { $0.pid == pidfile }
+        case .port: listener
         }
     }
 
@@ -133,7 +132,7 @@ struct ModelHost: Sendable {
 
     mutating func end(_ pid: Int) {
         processes.removeAll { $0.pid == pid }
-        if pidfile == pid, spec.service.control != .systemd { pidfile = nil }
+        if pidfile == pid { pidfile = nil }
     }
 
     /// Everything that ran is gone; what lies on the disk stays.

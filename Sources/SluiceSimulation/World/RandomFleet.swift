@@ -44,19 +44,8 @@ struct RandomFleet {
     }
 
     private static func spec(_ dice: inout Dice) -> HostSpec {
-        let control = dice.pick([ServiceSpec.ServiceControl.pidfile, .pidfile, .systemd, .script])
         let root = "/srv/app"
-        var service = ServiceSpec(name: "app", port: 8080, control: control)
-        switch control {
-        case .pidfile:
-            service.pidfile = root + "/run/app.pid"
-            service.start = root + "/current/control.sh start"
-        case .systemd: service.unit = "app.service"
-        case .script:
-            service.pidfile = dice.chance(500) ? root + "/run/app.pid" : nil
-            service.start = root + "/current/control.sh start"
-            service.stop = root + "/current/control.sh stop"
-        }
+        let service = ServiceSpec.drawn(&dice, root: root)
         let checks = (1...dice.pick([1, 1, 1, 2, 3])).map { _ in check(&dice) }
         let first = checks[0]
         var spec = HostSpec(

@@ -26,7 +26,7 @@ extension World {
                 return
             }
             hosts[host].processes[index].isListening = true
-            if hosts[host].spec.service.control != .systemd { hosts[host].pidfile = pid }
+            hosts[host].pidfile = pid
             if let warm = process.fate.warmsAfter { later(warm, host, pid, .warms) }
             if let crash = process.fate.crashesAfter { later(crash, host, pid, .crashes) }
         case .warms:
@@ -44,9 +44,8 @@ extension World {
             hosts[host].outSince = now
         case .crashes:
             end(host, index)
-            if hosts[host].spec.service.control == .systemd {
+            if hosts[host].manager.restarts {
                 replaced(host)
-                // Restart=always
                 launch(host, drawFate(process.release, host), isOfRollout: false)
             }
         case .ends:
