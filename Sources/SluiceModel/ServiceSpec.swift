@@ -6,6 +6,7 @@ package struct ServiceSpec: Sendable, Hashable, Codable {
         /// Commands start and stop; the pidfile or the listening port says who runs.
         case script
         case systemd
+        case supervisord
     }
 
     package var name: String
@@ -17,10 +18,15 @@ package struct ServiceSpec: Sendable, Hashable, Codable {
     package var unit: String? = nil
     package var start: String? = nil
     package var stop: String? = nil
+    /// Of supervisord: `name` or `group:name`.
+    package var program: String? = nil
+    /// The configuration file by which supervisorctl finds supervisord; where it looks itself if `nil`.
+    package var config: String? = nil
 
     package init(
         name: String, address: String? = nil, port: Int, control: ServiceControl,
-        pidfile: String? = nil, unit: String? = nil, start: String? = nil, stop: String? = nil
+        pidfile: String? = nil, unit: String? = nil, start: String? = nil, stop: String? = nil,
+        program: String? = nil, config: String? = nil
     ) {
         self.name = name
         self.address = address
@@ -30,12 +36,16 @@ package struct ServiceSpec: Sendable, Hashable, Codable {
         self.unit = unit
         self.start = start
         self.stop = stop
+        self.program = program
+        self.config = config
     }
 
     /// What scripts depend on: the same for services that are run in the same way, however they are
     /// called.
     package var shape: ServiceSpec {
-        ServiceSpec(name: "", port: 0, control: control, pidfile: pidfile.map { _ in "" })
+        ServiceSpec(
+            name: "", port: 0, control: control, pidfile: pidfile.map { _ in "" },
+            config: config.map { _ in "" })
     }
 }
 
@@ -44,6 +54,8 @@ extension ScriptPlace {
 
     package static let pidfile = ScriptPlace(rawValue: "pidfile")
     package static let unit = ScriptPlace(rawValue: "unit")
+    package static let program = ScriptPlace(rawValue: "program")
+    package static let config = ScriptPlace(rawValue: "config")
     /// The playbook's commands, to the letter, and as one command of a list on one line.
     package static let start = ScriptPlace(rawValue: "start")
     package static let stop = ScriptPlace(rawValue: "stop")

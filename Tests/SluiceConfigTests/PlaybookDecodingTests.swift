@@ -201,6 +201,8 @@ struct PlaybookDecodingTests {
             ("become_user: x", "5:16", "only with become"),
             ("become_method: su", "5:18", "only with become"),
             ("service: { name: gw, port: 80, manager: systemd, start: x }", "2:59", "not used"),
+            ("service: { name: gw, port: 80, manager: systemd, program: x }", "2:61", "not used"),
+            ("service: { name: gw, port: 80, manager: supervisord, unit: x }", "2:62", "not used"),
             (
                 "service: { name: gw, address: 127.0.0.1, port: 80, manager: systemd }", "2:33",
                 "reach the controller itself"
@@ -217,6 +219,27 @@ struct PlaybookDecodingTests {
         let resolved = try playbook.plays[0].resolve(
             PlayInputs(hosts: PlaybookFixture.hosts(3), release: "r"))
         #expect(resolved.warnings == playbook.warnings)
+    }
+
+    @Test("A program of supervisord's has the service's name unless it has another")
+    func programs() throws {
+        func service(_ more: String) throws -> ServiceSpec {
+            let text = PlaybookFixture.text(
+                "service: { name: gw, port: 80, manager: supervisord\(more) }")
+            let playbook = try Playbook.read(text, file: "p.yml")
+            #expect(playbook.warnings == [])
+            let resolved = try playbook.plays[0].resolve(
+                PlayInputs(hosts: PlaybookFixture.hosts(1), release: "r"))
+            return try #require(resolved.play.hosts.first).service
+        }
+        #expect(
+            try service("")
+                == ServiceSpec(name: "gw", port: 80, control: .supervisord, program: "gw"))
+        #expect(
+            try service(", program: \"grp:web\", config: /opt/s.conf")
+                == ServiceSpec(
+                    name: "gw", port: 80, control: .supervisord, program: "grp:web",
+                    config: "/opt/s.conf"))
     }
 
     @Test("A forced wait that is long enough is not warned of")

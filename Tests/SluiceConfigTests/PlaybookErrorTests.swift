@@ -69,6 +69,12 @@ struct PlaybookErrorTests {
             service + "pidfile, pidfile: run/a.pid, start: a }", "2:63", "service.pidfile",
             "absolute path", "'/'"),
         Case(
+            service + "supervisord, program: \"grp:*\" }", "2:67", "service.program",
+            "without spaces", "letters"),
+        Case(
+            service + "supervisord, config: s.conf }", "2:66", "service.config", "absolute path",
+            "'/'"),
+        Case(
             "service: { name: gw, port: 0, manager: systemd }", "2:30", "service.port", "65535", "1"
         ),
         Case(

@@ -19,7 +19,8 @@ struct PlaybookExamplesTests {
     func valid() throws {
         #expect(
             try Self.files == [
-                "canary.yml", "feature_gateway.yml", "push_ahead.yml", "systemd.yml",
+                "canary.yml", "feature_gateway.yml", "push_ahead.yml", "supervisord.yml",
+                "systemd.yml",
             ])
         for file in try Self.files {
             let path = Self.directory.appending(path: file).path()

@@ -355,10 +355,18 @@ extension Sample {
         spec.target.become = become
         spec.service.port = port
         spec.service.control = control
-        spec.service.pidfile = control == .systemd ? nil : root + "/app.pid"
-        spec.service.unit = control == .systemd ? "app@1.service" : nil
-        spec.service.start = control == .systemd ? nil : "current/control.sh start"
-        spec.service.stop = control == .script ? "current/control.sh stop" : nil
+        spec.service.pidfile = nil
+        spec.service.start = nil
+        switch control {
+        case .pidfile, .script:
+            spec.service.pidfile = root + "/app.pid"
+            spec.service.start = "current/control.sh start"
+            spec.service.stop = control == .script ? "current/control.sh stop" : nil
+        case .systemd: spec.service.unit = "app@1.service"
+        case .supervisord:
+            spec.service.program = "app:web"
+            spec.service.config = root + "/supervisord.conf"
+        }
         change(&spec)
         return RemoteCommands(
             spec: spec,

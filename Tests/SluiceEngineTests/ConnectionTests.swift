@@ -46,7 +46,7 @@ import Testing
 
     /// No KILL for a process that may never have been told to end; and a stop command that may
     /// still run is not joined by a second one before its time is over.
-    @Test(arguments: [ServiceSpec.ServiceControl.pidfile, .systemd, .script])
+    @Test(arguments: ServiceSpec.ServiceControl.allCases)
     func aStopThatWasLostIsMadeAgain(control: ServiceSpec.ServiceControl) throws {
         var world = Sample.world(1)
         var lost: Timestamp?

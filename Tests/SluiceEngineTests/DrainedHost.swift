@@ -97,7 +97,8 @@ final class DrainedHost: Sendable {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")) == root
     }
 
-    private static let service = """
+    /// Its arguments: address, port, release, habit, and the pid of the test.
+    static let service = """
         use strict; use IO::Socket::INET; use Time::HiRes;
         my ($address, $port, $release, $habit, $test) = @ARGV;
         my ($latched, $end) = (0, 0);

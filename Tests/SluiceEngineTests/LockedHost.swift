@@ -23,7 +23,7 @@ struct HostShell: Sendable, CustomTestStringConvertible {
             applets: [
                 "awk", "sed", "cut", "grep", "ls", "tr", "readlink", "stat", "df", "sha256sum",
                 "tar", "mv", "ln", "mkdir", "rm", "cat", "date", "sleep", "env", "sh", "id",
-                "touch", "sync", "cp", "chmod",
+                "touch", "sync", "cp", "chmod", "timeout",
             ]),
     ].compactMap(\.self)
 

@@ -326,7 +326,7 @@ import Testing
     }
 
     @Test func theCommandForAPersonStopsWhatRunsFirst() throws {
-        for control in [ServiceSpec.ServiceControl.pidfile, .systemd, .script] {
+        for control in ServiceSpec.ServiceControl.allCases {
             var spec = Sample.spec("h1")
             spec.service.control = control
             spec.service.stop = "/srv/app/current/control.sh stop"

@@ -22,10 +22,11 @@ extension PlaybookSchema {
                 refused: [
                     "docker": Complaint(
                         message: "'docker' is not supported yet",
-                        remedy: "use pidfile, script or systemd")
+                        remedy: "use pidfile, script, systemd or supervisord")
                 ]), .required, example: "script",
             "`pidfile`: the pidfile says who runs, `start` starts, signals stop. `script`:"
-                + " `start` and `stop` are commands. `systemd`: the unit is started and stopped."),
+                + " `start` and `stop` are commands. `systemd`: the unit is started and stopped."
+                + " `supervisord`: so is the program."),
         SchemaKey(
             "pidfile", .text(.absolutePath), .absent("none; `pidfile` needs it"),
             example: "/run/gateway.pid", "Where the running process's number is written."),
@@ -40,6 +41,14 @@ extension PlaybookSchema {
             "stop", .text(.any), .absent("none; `script` needs it"),
             example: "/srv/gateway/current/halt.sh",
             "With `script`: the command that stops the service."),
+        SchemaKey(
+            "program", .text(.identifier), .absent("the service's name"),
+            example: "gateway:web",
+            "With `supervisord`: the program, with its group if it has one (`group:name`)."),
+        SchemaKey(
+            "config", .text(.absolutePath), .absent("where `supervisorctl` looks itself"),
+            example: "/opt/gateway/supervisord.conf",
+            "With `supervisord`: the configuration file that `supervisorctl` reads to find it."),
     ]
 }
 
@@ -64,6 +73,9 @@ struct ManagerKeys {
         case .systemd:
             needed = []
             optional = ["unit"]
+        case .supervisord:
+            needed = []
+            optional = ["program", "config"]
         }
     }
 
@@ -81,13 +93,15 @@ extension PlaySection {
         let section = try section("service")
         let control: ServiceSpec.ServiceControl = try section.word("manager")
         let name = try section.text("name")
-        let unit = try section.textIfWritten("unit")
         return ServiceSpec(
             name: name, address: try section.textIfWritten("address").flatMap(Self.specific),
             port: try section.integer("port"), control: control,
             pidfile: try section.textIfWritten("pidfile"),
-            unit: unit ?? (control == .systemd ? name : nil),
-            start: try section.textIfWritten("start"), stop: try section.textIfWritten("stop"))
+            unit: try section.textIfWritten("unit") ?? (control == .systemd ? name : nil),
+            start: try section.textIfWritten("start"), stop: try section.textIfWritten("stop"),
+            program: try section.textIfWritten("program")
+                ?? (control == .supervisord ? name : nil),
+            config: try section.textIfWritten("config"))
     }
 
     /// `nil` for the addresses that mean any.

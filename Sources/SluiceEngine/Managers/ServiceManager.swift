@@ -97,6 +97,7 @@ extension ServiceSpec {
         case .pidfile: PidfileManager(shape: shape)
         case .script: ScriptManager(shape: shape)
         case .systemd: SystemdManager()
+        case .supervisord: SupervisordManager(shape: shape)
         }
     }
 

@@ -47,18 +47,27 @@ extension ServiceSpec {
             // Restart=always
             ModelManager(
                 finding: .itself, restarts: true, secondStart: .succeeds, startEnd: .atOnce)
+        case .supervisord:
+            // autorestart; startsecs is 1
+            ModelManager(
+                finding: .itself, restarts: true, secondStart: .replacesUnlessListening,
+                startEnd: .after(1_000))
         }
     }
 
     /// A service with any of the managers.
     static func drawn(_ dice: inout Dice, root: String) -> ServiceSpec {
-        let control = dice.pick([ServiceControl.pidfile, .pidfile, .systemd, .script])
+        var control = dice.pick([ServiceControl.pidfile, .pidfile, .systemd, .script])
+        // With a copy of the dice: the stories of all other seeds stay as they were.
+        var aside = dice
+        if control == .systemd, aside.chance(500) { control = .supervisord }
         var service = ServiceSpec(name: "app", port: 8080, control: control)
         switch control {
         case .pidfile:
             service.pidfile = root + "/run/app.pid"
             service.start = root + "/current/control.sh start"
         case .systemd: service.unit = "app.service"
+        case .supervisord: service.program = "app"
         case .script:
             service.pidfile = dice.chance(500) ? root + "/run/app.pid" : nil
             service.start = root + "/current/control.sh start"
