@@ -92,6 +92,25 @@ final class SupervisedHost: Sendable {
         daemon.cancel()
     }
 
+    /// What the survey has against a deploy of some program.
+    func objection(to program: String) async throws -> ManagerObjection? {
+        var spec = commands.spec
+        spec.service.program = program
+        let other = RemoteCommands(spec: spec, release: commands.release)
+        let survey = try await host.run(other.survey(), claim)
+        #expect(survey.status == 0 && survey.errors.isEmpty, "\(survey)")
+        let told = try #require(survey.report["told"], "\(survey)")
+        return spec.service.manager.objection(to: told, about: spec.service)
+    }
+
+    /// Ends supervisord, and what it runs before it.
+    func endSupervisord() async throws {
+        _ = try await control("shutdown")
+        try await eventually("supervisord has ended") { [host] in
+            !FileManager.default.fileExists(atPath: host.directory + "/socket")
+        }
+    }
+
     /// From now on no stop is answered, or comes through.
     func hangOnStop() throws { try Data().write(to: URL(filePath: host.directory + "/hangs")) }
 

@@ -56,6 +56,16 @@ import Testing
             objection.remedy == "run it with numprocs=1, or name one of them: program: app:app_00")
     }
 
+    /// Where they stand for one alone, too: it need not stay so.
+    @Test(arguments: ["all", "grp:"]) func aNameForEveryProgram(program: String) {
+        for told in ["grp:app  RUNNING  pid 4711, uptime 0:00:02", "all  RUNNING  pid 4711", ""] {
+            #expect(judged(told, program: program)?.code == "program-many")
+        }
+        #expect(
+            judged("grp:: ERROR (no such group) has: app", program: "grp:")?.code
+                == "program-unknown")
+    }
+
     @Test(arguments: [
         ("has: other grp:app", "write program: grp:app, with its group"),
         ("has: other app:app_00", "write program: app:app_00, with its group"),
@@ -77,6 +87,7 @@ import Testing
         ("error: <class 'PermissionError'>, [Errno 13] Permission denied: file: x", "become: true"),
         ("Server requires authentication", "username and password"),
         ("Error: could not find config file /x?For help, use -h", "correct service.config"),
+        ("Error: could not read config file /x?For help, use -h", "correct service.config"),
         ("Traceback", "run 'supervisorctl status app'"), ("", "run 'supervisorctl status app'"),
     ]) func aSupervisordThatCannotBeAsked(told: String, remedy: String) throws {
         let objection = try #require(judged(told))

@@ -154,14 +154,35 @@ import Testing
         #expect(host.story == ["start"])
     }
 
+    /// What the survey says, of several names and when supervisord has ended.
     @Test func whatIsThereByItsName() async throws {
-        let host = try await SupervisedHost(try Self.shell) { $0.service.program = "app" }
-        let survey = try await host.host.run(host.commands.survey(), host.claim)
-        #expect(survey.status == 0 && survey.errors.isEmpty, "\(survey)")
-        let told = try #require(survey.report["told"])
-        let objection = SupervisordStatus(told: told, program: "app", config: nil).objection
-        #expect(objection?.code == "program-unknown", "\(told)")
-        #expect(objection?.remedy.contains("program: grp:app") == true, "\(told)")
+        let host = try await SupervisedHost(
+            try Self.shell,
+            more: """
+                [program:two]
+                command=sleep 600
+                autostart=false
+                numprocs=2
+                process_name=%(program_name)s_%(process_num)02d
+                """)
+        let asked = [
+            ("app", "program-unknown", "program: grp:app"), ("two", "program-many", "two:two_00"),
+            ("grp:", "program-many", "name one"), ("two:two_01", "not-running", "start"),
+        ]
+        for (name, code, remedy) in asked {
+            let objection = try await host.objection(to: name)
+            #expect(objection?.code == code, "\(name)")
+            #expect(
+                objection?.remedy.contains(remedy) == true,
+                "\(name): \(String(describing: objection))"
+            )
+        }
+        #expect(try await host.start().status == 0)
+        #expect(try await host.objection(to: "grp:app") == nil)
+        try await host.endSupervisord()
+        let silent = try await host.objection(to: "grp:app")
+        #expect(
+            silent?.code == "manager-silent" && silent?.message.contains("no such file") == true)
     }
 
     // MARK: Without a supervisord
@@ -183,6 +204,20 @@ import Testing
         return ProcessIdentity(
             pid: pid, startTicks: try #require(ProcessTree.start(of: pid).flatMap(Int.init)),
             executable: "", bootID: boot.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    /// The one shell whose PATH has nothing that this machine has.
+    @Test func aHostWithoutSupervisorctl() async throws {
+        let shell = try #require(HostShell.all.first { $0.applets != nil })
+        let host = try LockedHost(shell) { $0.service.control = .supervisord }
+        let survey = try await host.run(host.commands.survey(), Claim(token: "t1", rollout: "r1"))
+        let report = try #require(SurveyReport(ReportFields(survey.report)), "\(survey)")
+        #expect(report.missingTools == ["supervisorctl"])
+        let (_, problems) = SurveyReading(
+            report: report, spec: host.commands.spec, release: host.commands.release
+        ).verdict(probe: SurveyReadingTests.passing)
+        #expect(problems.map(\.code).contains("tools-missing"))
+        #expect(!problems.map(\.code).contains("not-running"))
     }
 
     /// Before version 4 it ends with 0 whatever happened.

@@ -52,20 +52,45 @@ extension SystemTests {
             }
         }
 
-        /// `kill -9` in the drain and a resume; then a service that crashes in the drain, which
-        /// supervisord starts again.
-        @Test(.timeLimit(.minutes(5))) func theControllerOrTheServiceDiesInTheDrain() async throws {
+        /// `kill -9` in the drain, before the signal and after it, and a resume; then a service that
+        /// crashes in the drain, which supervisord starts again.
+        @Test(.timeLimit(.minutes(8))) func theControllerOrTheServiceDiesInTheDrain() async throws {
             try await withFleet(.quick(nodes: 2)) { fleet in
                 try await fleet.superviseServices(wrapped: [2])
                 try await fleet.awaitAllUp()
                 let (_, report) = try await fleet.underLoad { _, _ in
                     try await killed(fleet)
+                    try await killedAboutTheSignal(fleet)
                     try await crashed(fleet)
                     try await leftAlone(fleet)
                 }
                 #expect(report.failed == 0, "\(report.lines.joined(separator: "\n"))")
                 #expect(report.mostOutAtOnce == 1)
                 print("supervisord, killed: \(report.sent) requests, \(report.failed) failed")
+            }
+        }
+
+        /// The signal is meant and was not sent; then it was sent and its end is not recorded.
+        private nonisolated func killedAboutTheSignal(_ fleet: Fleet) async throws {
+            // The records of the rollout before, which had the same steps up to here.
+            let drain = try #require(
+                try fleet.events.events.first { $0.type == "step_started" && $0.step == "drain" })
+            for (release, point) in [
+                ("v3", "after:\(drain.seq)"), ("v4", "before:\(drain.seq + 1)"),
+            ] {
+                let process = fleet.nodes[0].service
+                try fleet.prepare(
+                    artifact: try await fleet.release(release), overrides: fleet.supervisedPlay)
+                let died = try await fleet.deploying(
+                    release, environment: ["SLUICE_DIE": point])
+                #expect(died.status == 137, "\(point): \(died)")
+                #expect(fleet.nodes[0].service == process, "\(point): \(died)")
+                let outcome = try await SluiceProgram.run(["resume", "--yes"] + fleet.state)
+                #expect(outcome.status == 0, "\(point): \(outcome)")
+                #expect(fleet.nodes.map(\.release) == [release, release])
+                try await fleet.awaitAllUp()
+                let pid = try await fleet.supervisorctl("pid", "gateway:node1")
+                #expect(Int32(pid) == fleet.nodes[0].service?.pid, "\(point)")
             }
         }
 
@@ -108,7 +133,7 @@ extension SystemTests {
         /// What was drained is gone, and another process serves the release that the host had.
         private nonisolated func crashed(_ fleet: Fleet) async throws {
             let node = fleet.nodes[0]
-            let outcome = try await deploy("v3", on: fleet) { _ in
+            let outcome = try await deploy("v5", on: fleet) { _ in
                 let old = try node.signalService(SIGKILL)
                 try await eventually("supervisord starts it again", within: .seconds(20)) {
                     node.service.map { $0 != old } ?? false
@@ -117,7 +142,7 @@ extension SystemTests {
             #expect(outcome.status == 1, "\(outcome)")
             #expect(try fleet.events.result(of: "node1") == "failed_in_service", "\(outcome)")
             #expect(try fleet.events.result(of: "node2") == "untouched", "\(outcome)")
-            #expect(fleet.nodes.map(\.release) == ["v2", "v2"])
+            #expect(fleet.nodes.map(\.release) == ["v4", "v4"])
             try await fleet.awaitAllUp()
         }
 
@@ -125,7 +150,7 @@ extension SystemTests {
         private nonisolated func leftAlone(_ fleet: Fleet) async throws {
             let node = fleet.nodes[0]
             let old = node.service
-            let died = try await deploy("v4", on: fleet, lease: "8s") { kill($0, SIGKILL) }
+            let died = try await deploy("v6", on: fleet, lease: "8s") { kill($0, SIGKILL) }
             #expect(died.status == 137, "\(died)")
             try await eventually("the host is back by itself", within: .seconds(60)) {
                 node.service != nil && node.service != old
@@ -135,7 +160,7 @@ extension SystemTests {
             #expect(Int32(pid) == node.service?.pid)
             let resumed = try await SluiceProgram.run(["resume", "--yes"] + fleet.state)
             #expect(resumed.status == 1, "\(resumed)")
-            #expect(fleet.nodes.map(\.release) == ["v2", "v2"])
+            #expect(fleet.nodes.map(\.release) == ["v4", "v4"])
             try await fleet.awaitAllUp()
         }
     }

@@ -42,6 +42,7 @@ struct SupervisordStatus {
     /// Why the service can't be rolled out as it is, or `nil`.
     var objection: ManagerObjection? {
         if isUnknown { return unknownProgram }
+        if program == "all" || program.hasSuffix(":") { return many }
         switch state {
         case .running, .starting: return nil
         case .stopping:
@@ -68,6 +69,16 @@ struct SupervisordStatus {
     private func notRunning(_ what: String, _ remedy: String) -> ManagerObjection {
         ManagerObjection(
             code: "not-running", message: "the program \(program) \(what)", remedy: remedy)
+    }
+
+    /// To supervisorctl `all` is every program, and `group:` is each of the group.
+    private var many: ManagerObjection {
+        ManagerObjection(
+            code: "program-many",
+            message:
+                "\(program) stands for several programs to supervisorctl, and Sluice replaces one "
+                + "on each host",
+            remedy: "name one of them, with its group if it has one: program: group:name")
     }
 
     /// Several processes have names of their own, and a group is part of the name.
