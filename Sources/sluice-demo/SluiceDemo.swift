@@ -19,13 +19,17 @@ struct SluiceDemo: AsyncParsableCommand {
             'make demo' installs and builds them.
             """)
 
-    @Option(help: "How many nodes.") var nodes = 4
+    @Option(help: "How many nodes, at most 200.") var nodes = 4
+    @Option(
+        help: ArgumentHelp(
+            "How many nodes at once: a number, or a share such as 10%.", valueName: "batch"))
+    var serial = "1"
     @Option(help: ArgumentHelp("Requests a second.", valueName: "number")) var rate = 250.0
     @Flag(help: "Leave the fleet up, with its inventory and playbook, and print what to try.")
     var keep = false
 
     func validate() throws {
-        guard (1...50).contains(nodes) else { throw ValidationError("--nodes is 1 to 50") }
+        guard (1...200).contains(nodes) else { throw ValidationError("--nodes is 1 to 200") }
         guard (1...2000).contains(rate) else { throw ValidationError("--rate is 1 to 2000") }
     }
 
@@ -38,7 +42,8 @@ struct SluiceDemo: AsyncParsableCommand {
                 FleetConfiguration(nodes: nodes, keep: keep ? .running : .nothing),
                 progress: { say("  \($0)") }
             ) { fleet in
-                try fleet.writePlaybook(artifact: try await fleet.release("v2"))
+                try fleet.writePlaybook(
+                    artifact: try await fleet.release("v2"), overrides: ["serial": "\"\(serial)\""])
                 let status = try await roll(fleet, with: sluice)
                 if keep {
                     try await fleet.keepRunning()

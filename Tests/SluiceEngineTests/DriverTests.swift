@@ -203,6 +203,51 @@ import Testing
             })
     }
 
+    /// A lease of a moment, by the machine's clock.
+    private struct ShortLease: LeaseKeeping {
+        var duration: TimeSpan { .milliseconds(300) }
+        func renew() async throws {}
+    }
+
+    /// A host that a dead controller had at work is kept alive by the next one, from its first moment
+    /// to its end, and each other host from its turn on.
+    @Test(arguments: [false, true]) func theLocksOfHostsAtWorkAreRenewed(resumed: Bool) async throws
+    {
+        let plan = try Sample.plan(
+            2,
+            spec: {
+                $0.drain.wait = .fixed(.milliseconds(600))
+                $0.readmit = .fixed(.milliseconds(20))
+            }, play: { $0.minAvailable = .count(0) })
+        let ports = Ports(plan)
+        var rollout = Rollout(plan: plan, id: "r", actor: "a")
+        if resumed {
+            let started = Timestamp(milliseconds: 900_000)
+            let kinds: [Event.Kind] = [
+                .rolloutStarted(rollout.started),
+                .batchStarted(.init(batch: 1, of: 2, hosts: ["h1"])),
+                .stepStarted(.init(host: "h1", step: .lock)),
+            ]
+            for (index, kind) in kinds.enumerated() {
+                rollout.apply(Event(sequence: index + 1, at: started, kind: kind))
+            }
+        }
+        let driver = Driver(
+            hosts: ports, prober: ports, hooks: ports, store: ports,
+            clock: SystemClock(origin: Timestamp(milliseconds: 1_000_000)), lease: ShortLease(),
+            publish: { ports.note(.published($0)) })
+        let end = try await driver.run(
+            rollout, first: resumed ? .resumed(.resume, actor: "b") : .start,
+            controls: AsyncStream { $0.finish() })
+        #expect(end.state.stage == .finished(.succeeded))
+        for host in ["h1", "h2"] {
+            let renewals = ports.entries.filter {
+                if case .sent(host, let command) = $0 { command.kind == .renew } else { false }
+            }
+            #expect(!renewals.isEmpty, "\(host)")
+        }
+    }
+
     /// With the machine's clock, and waits of a moment: the other host is asked by the watch.
     @Test func theWatchAsksTheOthers() async throws {
         let plan = try Sample.plan(

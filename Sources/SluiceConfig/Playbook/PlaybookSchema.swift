@@ -238,7 +238,9 @@ enum PlaybookSchema {
     static let stop: [SchemaKey] = [
         SchemaKey(
             "signal", .signal(refused: suspendingSignals), .optional(default: "TERM"),
-            example: "QUIT", "With `pidfile`: the signal that asks the process to stop."),
+            example: "QUIT",
+            "The signal that asks the process to stop: with `pidfile`, and with `supervisord` the"
+                + " service below a shell that does not `exec`."),
         SchemaKey(
             "grace", .duration(atLeast: .zero), .optional(default: "20s"), example: "30s",
             "How long it may take."),

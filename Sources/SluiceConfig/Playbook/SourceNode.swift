@@ -102,6 +102,12 @@ struct SourceScalar: Sendable, Hashable {
 
     var isNothing: Bool { value == .null }
 
+    /// By the text's bytes: what differs in its Unicode form alone is not the same on a host.
+    static func == (a: SourceScalar, b: SourceScalar) -> Bool {
+        a.text.utf8.elementsEqual(b.text.utf8) && a.value == b.value
+            && a.isComputed == b.isComputed
+    }
+
     var kindName: String {
         switch value {
         case .null: "nothing"

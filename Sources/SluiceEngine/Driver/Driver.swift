@@ -99,7 +99,7 @@ package struct Driver: Sendable {
             defer { group.cancelAll() }
             for await input in inputs {
                 if loss.failure != nil { break }
-                let (out, locked) = (rollout.state.tally.out, rollout.state.tally.locked)
+                let out = rollout.state.tally.out
                 var input = input
                 // Answers waited in the queue; what is decided now, is decided now.
                 input.now = max(input.now, clock.now())
@@ -119,7 +119,7 @@ package struct Driver: Sendable {
                         // What was just decided has not been done.
                         hostsOut: out.sorted(), underlying: error)
                 }
-                locks?.keep(locked, rollout.state.tally.locked)
+                locks?.keep(rollout.takeLockChanges())
                 for event in decision.events { publish(event) }
                 for effect in decision.effects {
                     switch effect {

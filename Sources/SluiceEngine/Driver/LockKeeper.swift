@@ -19,13 +19,15 @@ struct LockKeeper {
         self.plan = plan
     }
 
-    /// - Parameters:
-    ///   - before: The hosts whose locks were kept until now.
-    ///   - now: Those whose locks are to be kept from now on.
-    mutating func keep(_ before: Set<String>, _ now: Set<String>) {
-        guard before != now else { return }
-        for host in before.subtracting(now) { tasks.removeValue(forKey: host)?.cancel() }
-        for host in now.subtracting(before) where tasks[host] == nil { tasks[host] = start(host) }
+    /// - Parameter changes: Hosts whose locks are to be kept from now on (`true`), or no longer.
+    mutating func keep(_ changes: [String: Bool]) {
+        for (host, isKept) in changes {
+            if !isKept {
+                tasks.removeValue(forKey: host)?.cancel()
+            } else if tasks[host] == nil {
+                tasks[host] = start(host)
+            }
+        }
     }
 
     mutating func stop() {
@@ -43,7 +45,8 @@ struct LockKeeper {
             while true {
                 await clock.sleep(for: pause)
                 guard !Task.isCancelled else { return }
-                _ = await hosts.change(command, on: host.spec.target)
+                // One that is under way comes to its end: to break it off would cost the session.
+                _ = await Task { await hosts.change(command, on: host.spec.target) }.value
             }
         }
     }

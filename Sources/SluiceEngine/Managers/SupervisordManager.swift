@@ -108,7 +108,7 @@ struct SupervisordManager: ServiceManager {
                   *)
                     case $status in 124|143) said="no answer within \(patience) s: $said" ;; esac
                     case $(\(control("status")) </dev/null 2>/dev/null) in
-                      *STOPPING*) ;;
+                      *STOPPING*|*STOPPED*) ;;
                       *) printf '%s\\n' "$said" >&2; exit 1 ;;
                     esac ;;
                 esac
@@ -157,7 +157,10 @@ struct SupervisordManager: ServiceManager {
     // MARK: For the dead-man timer
 
     var stopFound: ScriptTemplate {
-        "timeout \(patience) \(control("stop")) </dev/null >/dev/null 2>&1"
+        """
+        timeout \(patience) \(control("stop")) </dev/null >/dev/null 2>&1
+        ! was "$it" "$its" || kill -s \(ShellWord.quoted(shape.stop.signal)) "$it"
+        """
     }
 
     var killFound: ScriptTemplate { "! was \"$it\" \"$its\" || kill -s KILL \"$it\"" }

@@ -64,10 +64,8 @@ extension Rollout {
         }
         let shortest =
             plan.hosts.map(\.windows.shortestDrain) + windows.compactMap { $0?.shortestDrain }
-        let timeouts = (plan.hosts.map(\.spec) + plan.peers).flatMap(\.healthChecks).map(\.timeout)
         return FleetWatch(
             hosts: hosts + peers, out: state.tally.out, shortestDrain: shortest.min() ?? .zero,
-            timeout: timeouts.max() ?? .zero,
             seed: UInt64(plan.createdAt.milliseconds.magnitude))
     }
 
@@ -136,10 +134,12 @@ extension Rollout {
         watch?.expire(at: turn.now)
         guard !grant(host, &turn) else { return }
         var admission = admission(of: host)
-        admission.missing = watch?.missing() ?? []
-        admission.unheard = watch?.unheard ?? 0
+        admission.missing = watch?.missing(without: host, at: turn.now) ?? []
+        admission.unheard = watch?.unheard(without: host) ?? 0
+        // At the deadline the last answers are waited for, though not for ever.
         if let deadline = activities[host]?.deadline, turn.now >= deadline,
-            admission.unheard == 0, watch?.isSoon != true
+            admission.unheard == 0 || turn.now >= deadline + reconnectLimit,
+            watch?.isSoon(without: host) != true
         {
             stop("\(host) was not admitted: \(admission.refusal)", &turn)
             finishHost(host, .untouched, &turn)

@@ -3,8 +3,9 @@ import SluiceModel
 /// What the hosts of a play answer, peers included: asked by one watch, for all that want to know.
 ///
 /// While some host waits to be admitted the watch is awake. It asks every host that is not out
-/// because of the rollout, first all of them as fast as `limit` allows, then each once in a `period`,
-/// so that an admission costs no probe of its own. An answer stands for `lifetime` and no longer.
+/// because of the rollout, first, whatever it heard before, all of them as fast as `limit` allows, then each once in a `period`,
+/// so that an admission costs no probe of its own. An answer stands for `lifetime` and no longer, but
+/// for the time that it took itself.
 ///
 /// It is a value and asks nobody itself: `due` says who is to be asked now, `note` takes the answers.
 struct FleetWatch: Sendable {
@@ -60,13 +61,13 @@ struct FleetWatch: Sendable {
     /// (`Windows.shortestDrain`); the bounds are for balancers that act on one probe, and for those
     /// that need minutes.
     let lifetime: TimeSpan
-    /// The same for a host that takes long to answer: it is asked less often, and its balancer, too,
-    /// hears of it so much later.
-    let slowLifetime: TimeSpan
     /// From one question to a host to the next.
     let period: TimeSpan
-    /// Probes under way at once.
-    let limit: Int
+    /// Probes under way at once: as many as it takes to ask everybody in half a period.
+    var limit: Int {
+        let needed = 2 * members.count * usualTime / max(1, period.milliseconds)
+        return min(Self.most, max(needed, min(members.count, Self.least), 64))
+    }
 
     private var members: [Member] = []
     private var places: [String: Int] = [:]
@@ -74,18 +75,23 @@ struct FleetWatch: Sendable {
     // What is counted, of the hosts that are not out.
     private(set) var serving = 0
     private var returning = 0
+    private var stale = 0
     private var present = 0
     private var heard = 0
     /// Neither serving nor unheard.
     private var absent: Set<Int> = []
-    /// The passing answers in the order in which they came, until they are too old.
-    private var ageing = Queue<(member: Int, at: Timestamp)>()
-    private var slowlyAgeing = Queue<(member: Int, at: Timestamp)>()
+    /// The passing answers in the order in which they came, until they are too old: apart by how
+    /// long they took, which they stand longer, at the most twice (`graces`).
+    private var ageing: [Queue<(member: Int, at: Timestamp)>]
 
     // The pace.
     private(set) var isAwake = false
     private var wakes = 0
     private var underWay = 0
+    /// How long a passing answer takes, in milliseconds.
+    private var usualTime = 0
+    /// The first of the absent, and when they were looked for.
+    private var absentees: (at: Timestamp, first: [Int]) = (Timestamp(milliseconds: 0), [])
     /// The dead ones, the one first that was asked longest ago.
     private var dead = Queue<Int>()
     private var deadUnderWay = 0
@@ -99,15 +105,14 @@ struct FleetWatch: Sendable {
     /// - Parameters:
     ///   - hosts: Each host and peer with its readmission window.
     ///   - shortestDrain: The shortest of them all.
-    ///   - timeout: The longest of a health check.
     init(
         hosts: [(name: String, window: TimeSpan)], out: Set<String>, shortestDrain: TimeSpan,
-        timeout: TimeSpan, seed: UInt64
+        seed: UInt64
     ) {
         lifetime = max(.seconds(1), min(shortestDrain, .seconds(10)))
-        slowLifetime = lifetime + timeout
-        period = TimeSpan(milliseconds: lifetime.milliseconds / 2)
-        limit = min(256, max(64, hosts.count))
+        // From the first round, which is at once, to a host's turn in the second are two periods.
+        period = TimeSpan(milliseconds: lifetime.milliseconds * 2 / 5)
+        ageing = Self.graces.map { _ in Queue() }
         chance = SplitMix64(state: seed)
         offset = hosts.isEmpty ? 0 : Int(chance.next() % UInt64(hosts.count))
         members.reserveCapacity(hosts.count)
@@ -119,21 +124,43 @@ struct FleetWatch: Sendable {
         }
     }
 
-    /// Hosts that have not been heard of since the watch woke up.
-    var unheard: Int { present - heard }
+    /// Other hosts that have not been heard of since the watch woke up, or not lately.
+    func unheard(without host: String) -> Int {
+        var count = present - heard + stale
+        guard let index = places[host], !members[index].isOut else { return count }
+        if members[index].heardIn != wakes || members[index].standing == .stale { count -= 1 }
+        return count
+    }
 
-    /// Whether all that is missing is time: each host that does not serve passes again.
-    var isSoon: Bool { returning > 0 && returning == absent.count }
+    /// Whether all that is missing is time: each other host that does not serve passes again.
+    func isSoon(without host: String) -> Bool {
+        var (returning, failing) = (returning, absent.count - returning - stale)
+        if let index = places[host], absent.contains(index) {
+            switch members[index].standing {
+            case .returning: returning -= 1
+            case .failing: failing -= 1
+            case .stale, .serving, .unheard: break
+            }
+        }
+        return returning > 0 && failing == 0
+    }
 
     func counts(_ host: String) -> Bool {
         guard let index = places[host] else { return false }
-        return !members[index].isOut && members[index].standing == .serving
+        let member = members[index]
+        return !member.isOut && isHeard(member) && member.standing == .serving
     }
 
-    /// The hosts that don't serve, with what they answered, the first few of them by name.
-    func missing() -> [String] {
-        let shown = 5
-        let all = absent.sorted().prefix(shown).map { index in
+    /// The other hosts that don't serve, with what they answered, the first few of them by name.
+    mutating func missing(without host: String, at now: Timestamp) -> [String] {
+        // All hosts that wait ask for it, each second: it is looked for once for them.
+        if now - absentees.at >= Self.shownFor
+            || absentees.first.contains(where: { !absent.contains($0) })
+        {
+            absentees = (now, Array(absent.sorted().prefix(Self.shown + 1)))
+        }
+        let own = places[host]
+        let words = absentees.first.filter { $0 != own }.prefix(Self.shown).map { index in
             let member = members[index]
             switch member.standing {
             case .returning:
@@ -142,8 +169,12 @@ struct FleetWatch: Sendable {
             case .failing, .serving, .unheard: return "\(member.name) (\(member.answer))"
             }
         }
-        return absent.count > shown ? all + ["\(absent.count - shown) more"] : all
+        let rest = absent.count - (own.map { absent.contains($0) } ?? false ? 1 : 0) - words.count
+        return rest > 0 ? words + ["\(rest) more"] : words
     }
+
+    /// Whether it has answered since the watch woke up.
+    private func isHeard(_ member: Member) -> Bool { wakes > 0 && member.heardIn == wakes }
 
     // MARK: Answers
 
@@ -159,14 +190,14 @@ struct FleetWatch: Sendable {
         guard !members[index].isOut else { return }
         let wake = wakes
         change(index) { $0.hear(result, at: now, wake: wake) }
-        if members[index].standing == .serving {
-            if result.took >= Self.slowFrom {
-                slowlyAgeing.append((index, now))
-            } else {
-                ageing.append((index, now))
-            }
+        guard result.verdict == .passing else {
+            if members[index].isDead { dead.append(index) }
+            return
         }
-        if members[index].isDead, !members[index].isAsked { dead.append(index) }
+        // The mean of the last some dozens.
+        usualTime += (result.took.milliseconds - usualTime + 31) / 32
+        let grace = Self.graces.firstIndex { result.took <= $0 } ?? Self.graces.count - 1
+        if members[index].standing == .serving { ageing[grace].append((index, now)) }
     }
 
     /// A host goes out because of the rollout, or is back: whatever it answered before is forgotten.
@@ -184,20 +215,16 @@ struct FleetWatch: Sendable {
 
     /// Answers that are too old stand for nothing.
     mutating func expire(at now: Timestamp) {
-        while let (index, at) = ageing.first, now - at > lifetime {
-            ageing.removeFirst()
-            expire(index, since: at)
-        }
-        while let (index, at) = slowlyAgeing.first, now - at > slowLifetime {
-            slowlyAgeing.removeFirst()
-            expire(index, since: at)
+        for (place, grace) in Self.graces.enumerated() {
+            while let (index, at) = ageing[place].first, now - at > lifetime + grace {
+                ageing[place].removeFirst()
+                expire(index, since: at)
+            }
         }
     }
 
     private mutating func expire(_ index: Int, since answer: Timestamp) {
-        guard members[index].answeredAt == answer, members[index].standing == .serving else {
-            return
-        }
+        guard members[index].answeredAt == answer, counts(members[index].name) else { return }
         change(index) { $0.standing = .stale }
     }
 
@@ -212,7 +239,8 @@ struct FleetWatch: Sendable {
     private mutating func count(_ member: Member, _ index: Int, _ one: Int) {
         guard !member.isOut else { return }
         present += one
-        if wakes > 0, member.heardIn == wakes { heard += one }
+        guard isHeard(member) else { return }
+        heard += one
         var isAbsent = true
         switch member.standing {
         case .serving:
@@ -220,7 +248,8 @@ struct FleetWatch: Sendable {
             isAbsent = false
         case .unheard: isAbsent = false
         case .returning: returning += one
-        case .failing, .stale: break
+        case .stale: stale += one
+        case .failing: break
         }
         if isAbsent, one > 0 { absent.insert(index) }
         if isAbsent, one < 0 { absent.remove(index) }
@@ -229,14 +258,25 @@ struct FleetWatch: Sendable {
     // MARK: The pace
 
     private static let slowFrom = TimeSpan.seconds(1)
+    /// Without a measurement, and the most: each takes a socket.
+    private static let least = 256
+    private static let most = 1024
+    /// How much longer an answer stands that took no longer than this.
+    private static let graces = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 30_000]
+        .map { TimeSpan.milliseconds($0) }
+    private static let shown = 5
+    private static let shownFor = TimeSpan.milliseconds(500)
     /// The shortest pause between two looks at who is due.
     private static let grain = TimeSpan.milliseconds(20)
 
     mutating func wake(at now: Timestamp) {
         guard !isAwake else { return }
         isAwake = true
+        // What was heard before proves nothing now.
         wakes += 1
-        heard = 0
+        (heard, serving, returning, stale) = (0, 0, 0, 0)
+        absent = []
+        ageing = Self.graces.map { _ in Queue() }
         isFirstRound = true
         beginRound(at: now)
     }
@@ -286,7 +326,10 @@ struct FleetWatch: Sendable {
     private func isDue(_ index: Int, at now: Timestamp) -> Bool {
         let member = members[index]
         guard !member.isOut, !member.isAsked else { return false }
-        guard let answeredAt = member.answeredAt, member.heardIn == wakes else { return true }
+        // A host that has its turn in a later round is asked, whenever it answered.
+        guard isFirstRound || member.isDead, let answeredAt = member.answeredAt,
+            member.heardIn == wakes
+        else { return true }
         return (now - answeredAt).milliseconds >= period.milliseconds / 2
     }
 

@@ -142,7 +142,9 @@ extension Rollout {
     }
 
     private mutating func change(_ host: String, _ body: (inout HostState) -> Void) {
+        let kept = state.tally.locked.contains(host)
         state.change(host, body)
+        if kept != state.tally.locked.contains(host) { lockChanges.insert(host) }
         watch?.set(host, isOut: state.tally.out.contains(host))
     }
 }

@@ -3,8 +3,8 @@ import SluiceModel
 extension Rollout {
     /// Takes one input and says what follows: the events, in order, then the effects.
     ///
-    /// The caller stores the durable events before it starts an effect (rule S4). It works on a
-    /// copy of the rollout and keeps the copy only if the events could be stored.
+    /// The caller stores the durable events before it starts an effect (rule S4). If they could not
+    /// be stored, the rollout says what has not been, and is of no further use.
     package mutating func decide(_ input: Input) -> Decision {
         var turn = Turn(now: input.now)
         if case .resumed(let mode, let actor) = input.kind {

@@ -46,16 +46,16 @@ extension Rollout {
             for host in plan.hosts where hosts[host.name] == nil {
                 let value = HostState(batch: batches[host.name], isPushedAhead: host.isPushedAhead)
                 hosts[host.name] = value
-                tally.add(value, of: host.name)
+                tally.change(nil, to: value, of: host.name)
             }
         }
 
         /// The one way in which a host's state changes: what is counted changes with it.
         mutating func change(_ host: String, _ body: (inout HostState) -> Void) {
-            guard var value = hosts[host] else { return }
-            tally.remove(value, of: host)
+            guard let before = hosts[host] else { return }
+            var value = before
             body(&value)
-            tally.add(value, of: host)
+            tally.change(before, to: value, of: host)
             hosts[host] = value
         }
     }
@@ -129,6 +129,9 @@ extension Rollout {
 
         /// Something was begun on it that is unfinished.
         package var isAtWork: Bool { phase == .inHand || step != nil }
+
+        /// Its lock may be this rollout's, and is renewed.
+        var keepsLock: Bool { isAtWork && mayBeLocked }
 
         /// Its push ahead has no outcome yet.
         var awaitsPush: Bool { isPushedAhead && result == nil && !done.contains(.push) }

@@ -20,6 +20,9 @@ package struct Rollout: Sendable {
     var watch: FleetWatch?
     /// Hosts that wait to be admitted, in the order in which they asked; some may wait no longer.
     var admissionQueue = Queue<String>()
+    /// Hosts whose lock is to be kept from now on, or no longer: since they were taken last, and at
+    /// first by the fold of the journal.
+    var lockChanges: Set<String> = []
     /// The latest timer of the watch, and when it is due.
     var watchTimer: (number: Int, at: Timestamp)?
     /// How the rollout was taken up again, if it was.
@@ -113,6 +116,12 @@ package struct Rollout: Sendable {
     package struct Decision: Sendable {
         package var events: [Event] = []
         package var effects: [Effect] = []
+    }
+
+    /// The hosts whose locks are to be kept from now on (`true`), or no longer.
+    mutating func takeLockChanges() -> [String: Bool] {
+        defer { lockChanges = [] }
+        return lockChanges.reduce(into: [:]) { $0[$1] = state.tally.locked.contains($1) }
     }
 
     package var isFinished: Bool {

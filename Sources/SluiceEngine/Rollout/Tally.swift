@@ -26,16 +26,17 @@ extension Rollout {
 
         func count(_ result: Event.HostResult) -> Int { results[result, default: 0] }
 
-        mutating func add(_ value: HostState, of host: String) {
-            count(value, 1)
-            if value.owesReadmission { out.insert(host) }
-            if value.isAtWork, value.mayBeLocked { locked.insert(host) }
-        }
-
-        mutating func remove(_ value: HostState, of host: String) {
-            count(value, -1)
-            if value.owesReadmission { out.remove(host) }
-            if value.isAtWork, value.mayBeLocked { locked.remove(host) }
+        /// - Parameter before: `nil` for a host that is counted for the first time.
+        mutating func change(_ before: HostState?, to after: HostState, of host: String) {
+            if let before { count(before, -1) }
+            count(after, 1)
+            // The sets stay as they are, and are not copied, where the host stays where it is.
+            if before?.owesReadmission ?? false != after.owesReadmission {
+                if after.owesReadmission { out.insert(host) } else { out.remove(host) }
+            }
+            if before?.keepsLock ?? false != after.keepsLock {
+                if after.keepsLock { locked.insert(host) } else { locked.remove(host) }
+            }
         }
 
         private mutating func count(_ value: HostState, _ one: Int) {

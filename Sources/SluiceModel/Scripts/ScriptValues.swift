@@ -16,7 +16,15 @@ package struct ScriptValues: Sendable, Hashable {
 
     /// Those that are not the others'.
     package func differences(from others: ScriptValues) -> ScriptValues {
-        ScriptValues(values.filter { others.values[$0.key] != $0.value })
+        ScriptValues(
+            values.filter { place, value in
+                others.values[place].map { !$0.utf8.elementsEqual(value.utf8) } ?? true
+            })
+    }
+
+    /// By bytes: texts that differ in their Unicode form alone are not the same on a host.
+    package static func == (a: ScriptValues, b: ScriptValues) -> Bool {
+        a.values.count == b.values.count && a.differences(from: b).values.isEmpty
     }
 }
 

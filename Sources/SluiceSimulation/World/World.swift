@@ -115,13 +115,13 @@ final class World {
         traffic = Traffic(&dice)
         balancing = Balancing(hosts)
         cutOffUntil = hosts.map { _ in 0 }
-        admittedAt = hosts.map { _ in 0 }
+        admittedAt = hosts.map { _ in .max / 2 }
         let shortest =
             plan.hosts.map(\.windows.shortestDrain.milliseconds)
             + plan.peers.compactMap {
                 Windows.longest(of: $0.healthChecks, measured: nil)?.shortestDrain.milliseconds
             }
-        answerLifetime = max(1_000, shortest.min() ?? 0) + 100
+        answerLifetime = max(1_000, min(10_000, shortest.min() ?? 0)) + 100
         unsettled = Set(hosts.indices)
         quietUntil = hosts.map { _ in 0 }
         readmission = hosts.map {
