@@ -57,7 +57,7 @@ extension SystemTests {
             #expect(help.output.contains("USAGE: sluice-demo"), "\(help)")
             let wrong = try await SluiceProgram.run(["demo", "--nodes", "0"])
             #expect(wrong.status == 64)
-            #expect(wrong.errors.contains("--nodes is 1 to 50"), "\(wrong)")
+            #expect(wrong.errors.contains("--nodes is 1 to 200"), "\(wrong)")
         }
     }
 }
